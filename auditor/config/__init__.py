@@ -1,0 +1,1 @@
+"""The configuration file, read strictly: every problem at once, each with its line."""

@@ -1,0 +1,104 @@
+"""What went wrong: one project, its broken releases, the releases that fix it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from packaging.version import Version
+
+from auditor.model.version import VersionRule, parse_version
+
+__all__ = ["Finding", "Fingerprint", "Incident"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """What is known of one broken artifact. Stores differ in what they can match it by.
+
+    Attributes:
+        filename: file name on the index; None if only a digest was given.
+        version: its version as text; None if not known.
+        size: bytes; None if not known.
+        sha256, md5, crc32: lower-case hexadecimal; None if not known.
+        url: where the source offers it, without credentials; None if not known.
+    """
+
+    filename: str | None = None
+    version: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    crc32: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """One broken release and its cure.
+
+    Attributes:
+        id: unique name, `PROJECT-FIRSTBROKEN` by default.
+        project: normalised name (PEP 503).
+        broken: versions or specifiers, as they were written.
+        fixed: versions or specifiers that cure it.
+        fingerprints: the broken artifacts as far as they are known before looking (config).
+        environments: ids such as `cp312-manylinux_2_28_x86_64`; empty means the default matrix.
+        published_at: when the fix was published; None: learnt from the source.
+        opened_at: when the incident was recorded; None if nobody said.
+    """
+
+    id: str
+    project: str
+    broken: tuple[str, ...]
+    fixed: tuple[str, ...]
+    fingerprints: tuple[Fingerprint, ...] = ()
+    environments: tuple[str, ...] = ()
+    published_at: datetime | None = None
+    opened_at: datetime | None = None
+
+    @cached_property
+    def broken_rules(self) -> tuple[VersionRule, ...]:
+        """The entries of `broken`, ready to match."""
+        return tuple(VersionRule(text) for text in self.broken)
+
+    @cached_property
+    def fixed_rules(self) -> tuple[VersionRule, ...]:
+        """The entries of `fixed`, ready to match."""
+        return tuple(VersionRule(text) for text in self.fixed)
+
+    @cached_property
+    def broken_sha256(self) -> frozenset[str]:
+        """Digests that identify a broken artifact wherever it lies and whatever it is called."""
+        return frozenset(f.sha256 for f in self.fingerprints if f.sha256)
+
+    def is_broken(self, version: Version | str | None) -> bool:
+        """Say whether a version is one of the broken ones. Text that is no version is not."""
+        parsed = parse_version(version) if isinstance(version, str) else version
+        return parsed is not None and any(rule.matches(parsed) for rule in self.broken_rules)
+
+    def is_named_fixed(self, version: Version | str | None) -> bool:
+        """Say whether a version is named in `fixed`. (What *counts* as the fix: `verdict.fix`.)"""
+        parsed = parse_version(version) if isinstance(version, str) else version
+        return (
+            parsed is not None
+            and not self.is_broken(parsed)
+            and any(rule.matches(parsed) for rule in self.fixed_rules)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something wrong with the incident itself, before any location is judged.
+
+    Attributes:
+        code: a reason code, see `auditor explain CODE`.
+        failing: whether it makes the audit fail (exit code 1).
+    """
+
+    code: str
+    text: str
+    expected: str
+    observed: str
+    failing: bool

@@ -1,0 +1,93 @@
+"""The result of an audit: every verdict, and the few numbers that sum them up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from auditor.model.incident import Finding, Incident
+from auditor.model.location import Vantage
+from auditor.model.observation import RequestRecord
+from auditor.model.verdict import Status, Verdict
+
+__all__ = ["SCHEMA_VERSION", "DeletionSummary", "Run", "Summary"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The whole in one status, one sentence, one exit code.
+
+    Attributes:
+        status: the worst over all rows that count.
+        exit_code: design section 5.
+        sentence: the answer in one sentence.
+        locations, fix_chosen, broken_persists, unknown: numbers of rows. `unknown` counts rows of
+            which it is not known whether a broken artifact persists there.
+        by_status: number of rows per status.
+        notes: what a reader must know beside the verdicts: offline, interrupted, not looked at.
+    """
+
+    status: Status
+    exit_code: int
+    sentence: str
+    locations: int
+    by_status: Mapping[Status, int]
+    fix_chosen: int
+    broken_persists: int
+    unknown: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionSummary:
+    """What deleting the broken release at the source would achieve now.
+
+    Attributes:
+        sentence: the argument in one sentence, with this audit's numbers.
+        would_remove_at_once, would_remove_later, would_remain, undetermined: numbers of rows that
+            add up to `broken_persists` + `unknown`.
+        would_break_pins: audited pins that would stop installing.
+        locations: names of the rows where it would remain.
+    """
+
+    sentence: str
+    would_remove_at_once: int
+    would_remove_later: int
+    would_remain: int
+    undetermined: int
+    would_break_pins: int
+    locations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Everything that a report can show.
+
+    Attributes:
+        incident: the question.
+        findings: what is wrong with the incident itself.
+        vantages: from where we looked.
+        verdicts: one per location and vantage, sorted by (name, vantage).
+        summary, deletion: the whole.
+        requests: every request that was made.
+        tool_version: of the auditor.
+        tool_versions: of what it relies on, such as Python, pip and packaging.
+        started_at, finished_at: UTC.
+        interrupted: whether it was stopped before every location was seen.
+    """
+
+    incident: Incident
+    findings: tuple[Finding, ...]
+    vantages: tuple[Vantage, ...]
+    verdicts: tuple[Verdict, ...]
+    summary: Summary
+    deletion: DeletionSummary
+    requests: tuple[RequestRecord, ...]
+    tool_version: str
+    tool_versions: Mapping[str, str] = field(default_factory=dict)
+    started_at: datetime
+    finished_at: datetime
+    interrupted: bool = False

@@ -1,0 +1,1 @@
+"""What an installer would choose: candidates, environments, policies."""

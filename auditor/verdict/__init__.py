@@ -1,0 +1,1 @@
+"""The judge: pure rules from observations to verdicts."""

@@ -1,0 +1,1 @@
+"""The built-in kinds of location, one module each."""

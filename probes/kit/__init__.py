@@ -1,0 +1,1 @@
+"""What every probe is made with: guarded requests, page parsing, evidence."""
