@@ -92,6 +92,7 @@ class Plan:
         allow_store: allow caches to store an artifact that is not broken.
         contact: goes into the User-Agent; "" for none.
         tool_version: of the auditor that made it.
+        tool_versions: of what it relies on, such as Python, pip and packaging.
         created_at: UTC.
         notes: what a reader must know, such as places that were not looked at.
     """
@@ -110,5 +111,6 @@ class Plan:
     allow_store: bool = False
     contact: str = ""
     tool_version: str
+    tool_versions: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime
     notes: tuple[str, ...] = ()

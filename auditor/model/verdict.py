@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from auditor.model.location import Location
 from auditor.model.observation import Evidence, Freshness, HeldState, Outcome
-from auditor.model.selection import Selection
+from auditor.model.selection import RejectionCode, Selection
 
 __all__ = [
     "Action",
@@ -252,6 +252,8 @@ class Verdict:
         reasons: worst first.
         remedies: cheapest first.
         evidence: what the ids stand for.
+        other_rejections: numbers of files that lost and that a stored run no longer lists one by
+            one, by the rule that rejected them. Empty for a run that was just judged.
     """
 
     location: Location
@@ -270,3 +272,6 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    proxy: str | None = None
+    notes: tuple[str, ...] = ()
+    other_rejections: Mapping[RejectionCode, int] = field(default_factory=dict)

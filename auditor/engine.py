@@ -1,0 +1,293 @@
+"""The fan-out: the source first, then every place at once, each within its own deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from aiolimiter import AsyncLimiter
+
+from auditor.contracts import (
+    Assignment,
+    Credentials,
+    GuardPolicy,
+    Ledger,
+    ProbeKind,
+    SourceFacts,
+)
+from auditor.errors import Denied, GuardRefused, Malformed, ProbeError, Unreachable
+from auditor.model import Incident, Location, Observation, Outcome, PageOutcome, Plan
+from auditor.verdict.context import find_source
+
+__all__ = ["Audit", "Event", "Limits"]
+
+# Requests that one host gets per second at most, beside the bound on how many at once.
+HOST_RATE_PER_S = 100
+
+INTERRUPTED = "interrupted before this place was seen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that a progress display wants to know.
+
+    Attributes:
+        location, incident: what it is about.
+        phase: `started` or `finished`.
+        observation: the result; None when started.
+        done, total: how many places are finished, and of how many.
+    """
+
+    location: str
+    incident: str
+    phase: str
+    observation: Observation | None
+    done: int
+    total: int
+
+
+class Limits:
+    """Bounds shared by every probe of an audit: at once over all, at once per host, per second."""
+
+    def __init__(self, concurrency: int, concurrency_per_host: int) -> None:
+        self._all = asyncio.Semaphore(concurrency)
+        self._per_host = concurrency_per_host
+        self._hosts: dict[str, tuple[asyncio.Semaphore, AsyncLimiter]] = {}
+
+    @asynccontextmanager
+    async def slot(self, host: str) -> AsyncIterator[None]:
+        """Wait for a place on that host (`name:port`) and hold it."""
+        if host not in self._hosts:
+            self._hosts[host] = (
+                asyncio.Semaphore(self._per_host),
+                AsyncLimiter(HOST_RATE_PER_S, time_period=1),
+            )
+        at_once, rate = self._hosts[host]
+        # The host's own place first: a slow host must not sit on places that others could use.
+        async with at_once, self._all, rate:
+            yield
+
+
+class Audit:
+    """One look at every location of a plan.
+
+    Attributes:
+        interrupted: whether `stop` was called before everything was seen.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        credentials: Mapping[str, Credentials],
+        kinds: Mapping[str, ProbeKind],
+        *,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.interrupted = False
+        self._plan = plan
+        self._credentials = credentials
+        self._kinds = kinds
+        self._on_event = on_event or (lambda event: None)
+        self._total = len(plan.incidents) * len(plan.locations)
+        self._done = 0
+        self._tasks: set[asyncio.Task[Sequence[Observation]]] = set()
+
+    async def run(self) -> tuple[Observation, ...]:
+        """Look at every location and return one observation for each, in the plan's order."""
+        self._limits = Limits(self._plan.concurrency, self._plan.concurrency_per_host)
+        source = find_source(self._plan.locations)
+        rest = [loc for loc in self._plan.locations if source is None or loc.name != source.name]
+        found: list[Observation] = []
+        if source is not None:
+            found.extend(await self._fan_out([source], {}))
+        facts = {o.incident: _source_facts(o, self._incident(o.incident)) for o in found}
+        found.extend(await self._fan_out(rest, facts))
+        return tuple(sorted(found, key=self._plan_order))
+
+    def stop(self) -> None:
+        """Finish early: what has not been seen yet becomes `skipped`, saying so."""
+        self.interrupted = True
+        for task in self._tasks:
+            task.cancel()
+
+    async def _fan_out(
+        self, locations: Sequence[Location], facts: Mapping[str, SourceFacts]
+    ) -> list[Observation]:
+        """Look at all of these at once; a location's own incidents share a few workers."""
+        tasks = {
+            asyncio.create_task(self._visit(location, queue, facts))
+            for location in locations
+            for queue in [iter(self._plan.incidents)]
+            for _ in range(min(self._plan.concurrency_per_host, len(self._plan.incidents)))
+        }
+        self._tasks = tasks
+        if self.interrupted:
+            self.stop()
+        seen = [o for observations in await asyncio.gather(*tasks) for o in observations]
+        return [*seen, *self._unseen(locations, seen)]
+
+    async def _visit(
+        self,
+        location: Location,
+        incidents: Iterator[Incident],
+        facts: Mapping[str, SourceFacts],
+    ) -> Sequence[Observation]:
+        """Work through the incidents that are left for one location."""
+        seen: list[Observation] = []
+        for incident in incidents:
+            if self.interrupted:
+                break
+            self._tell(location, incident, "started", None)
+            observation, cancelled = await self._look(location, incident, facts.get(incident.id))
+            seen.append(observation)
+            self._done += 1
+            self._tell(location, incident, "finished", observation)
+            if cancelled:
+                break
+        return seen
+
+    async def _look(
+        self, location: Location, incident: Incident, source: SourceFacts | None
+    ) -> tuple[Observation, bool]:
+        """Let the probe look, within the location's deadline; whatever happens is an observation.
+
+        Returns:
+            The observation, and whether the task was cancelled.
+        """
+        ledger, started_at = Ledger(), datetime.now(UTC)
+        blank = Observation(
+            location=location.name,
+            vantage=self._plan.vantage.id,
+            incident=incident.id,
+            outcome=Outcome.SKIPPED,
+            started_at=started_at,
+            finished_at=started_at,
+        )
+        kind = self._kinds.get(location.kind)
+        if kind is None:
+            detail = f"this version has no probe for places of kind {location.kind}"
+            return replace(blank, detail=detail), False
+        cancelled = False
+        assignment = self._assignment(location, incident, source, ledger)
+        try:
+            async with asyncio.timeout(location.timeout_s):
+                observation = await kind.observe(assignment)
+        except asyncio.CancelledError:
+            observation, cancelled = replace(blank, detail=INTERRUPTED), True
+        except Exception as error:  # noqa: BLE001 - a third-party probe may raise anything
+            observation = _failed(blank, error, location, assignment.credentials)
+        return _sealed(observation, blank, ledger), cancelled
+
+    def _assignment(
+        self,
+        location: Location,
+        incident: Incident,
+        source: SourceFacts | None,
+        ledger: Ledger,
+    ) -> Assignment:
+        plan = self._plan
+        contact = f" (+{plan.contact})" if plan.contact else ""
+        return Assignment(
+            incident=incident,
+            location=location,
+            vantage=plan.vantage,
+            source=source,
+            policy=GuardPolicy(inert=plan.inert, allow_store=plan.allow_store),
+            credentials=self._credentials.get(location.name, Credentials()),
+            limits=self._limits,
+            ledger=ledger,
+            user_agent_suffix=f"propagation-auditor/{plan.tool_version}{contact}",
+            now=lambda: datetime.now(UTC),
+        )
+
+    def _unseen(
+        self, locations: Sequence[Location], seen: Sequence[Observation]
+    ) -> Iterator[Observation]:
+        have = {(o.location, o.incident) for o in seen}
+        now = datetime.now(UTC)
+        for location in locations:
+            for incident in self._plan.incidents:
+                if (location.name, incident.id) not in have:
+                    yield Observation(
+                        location=location.name,
+                        vantage=self._plan.vantage.id,
+                        incident=incident.id,
+                        outcome=Outcome.SKIPPED,
+                        detail=INTERRUPTED,
+                        started_at=now,
+                        finished_at=now,
+                    )
+
+    def _tell(
+        self, location: Location, incident: Incident, phase: str, observation: Observation | None
+    ) -> None:
+        self._on_event(
+            Event(
+                location=location.name,
+                incident=incident.id,
+                phase=phase,
+                observation=observation,
+                done=self._done,
+                total=self._total,
+            )
+        )
+
+    def _incident(self, incident_id: str) -> Incident:
+        return next(i for i in self._plan.incidents if i.id == incident_id)
+
+    def _plan_order(self, observation: Observation) -> tuple[int, int]:
+        incidents = [i.id for i in self._plan.incidents]
+        locations = [loc.name for loc in self._plan.locations]
+        return incidents.index(observation.incident), locations.index(observation.location)
+
+
+def _source_facts(observation: Observation, incident: Incident) -> SourceFacts:
+    read = [p for p in observation.pages if p.outcome is PageOutcome.OBSERVED]
+    lists_fix = any(incident.is_named_fixed(c.version) for p in read for c in p.candidates)
+    return SourceFacts(name=observation.location, lists_fix=lists_fix if read else None)
+
+
+def _failed(
+    blank: Observation, error: Exception, location: Location, credentials: Credentials
+) -> Observation:
+    """Turn what a probe raised into an observation; no secret survives in its text."""
+    connected: bool | None = None
+    text = str(error)
+    match error:
+        case TimeoutError():
+            outcome, text = Outcome.UNREACHABLE, f"no complete answer in {location.timeout_s:g} s"
+        case Unreachable():
+            outcome, connected = Outcome.UNREACHABLE, error.connected
+        case Denied():
+            outcome = Outcome.DENIED
+        case GuardRefused():
+            outcome = Outcome.SKIPPED
+        case Malformed() | ProbeError():
+            outcome = Outcome.MALFORMED
+        case _:
+            outcome = Outcome.MALFORMED
+            text = f"the probe of kind {location.kind} failed: {type(error).__name__}: {error}"
+    for secret in credentials.secrets():
+        text = text.replace(secret, "…")
+    return replace(blank, outcome=outcome, detail=text, connected=connected)
+
+
+def _sealed(observation: Observation, blank: Observation, ledger: Ledger) -> Observation:
+    """Complete an observation with what the engine knows better than any probe."""
+    requests = ledger.records()
+    connected = observation.connected
+    if connected is None and requests:
+        connected = any(r.status is not None for r in requests)
+    return replace(
+        observation,
+        location=blank.location,
+        vantage=blank.vantage,
+        incident=blank.incident,
+        requests=requests,
+        connected=connected,
+        started_at=blank.started_at,
+        finished_at=datetime.now(UTC),
+    )

@@ -1,0 +1,142 @@
+"""The waist on disk: a plan and its observations as JSON lines.
+
+The first line holds the resolved configuration (without secrets), so that `auditor judge` needs
+nothing else. Each further line is one observation.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from auditor.errors import ObservationsError
+from auditor.model import Observation, Plan
+
+__all__ = ["FORMAT", "Header", "read", "write", "write_text"]
+
+# Raised when an older auditor could no longer read the file.
+FORMAT = 1
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The first line of the file.
+
+    Attributes:
+        propagation_auditor: revision of this file format, `FORMAT`.
+        plan: the resolved configuration.
+        interrupted: whether looking was stopped before every location was seen.
+    """
+
+    propagation_auditor: int
+    plan: Plan
+    interrupted: bool = False
+
+
+def write(
+    path: Path, plan: Plan, observations: Iterable[Observation], *, interrupted: bool = False
+) -> None:
+    """Write observations to a file that appears whole or not at all.
+
+    Raises:
+        ObservationsError: the file cannot be written.
+    """
+    header = Header(propagation_auditor=FORMAT, plan=plan, interrupted=interrupted)
+    lines = [msgspec.json.encode(header), *map(msgspec.json.encode, observations)]
+    try:
+        write_text(path, b"\n".join(lines).decode() + "\n")
+    except OSError as error:
+        raise ObservationsError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def read(paths: Sequence[Path]) -> tuple[Plan, tuple[Observation, ...], bool]:
+    """Read one or many files; observations of several vantages are put side by side.
+
+    Returns:
+        The first file's plan with the locations and incidents of all, every observation, and
+        whether any of the files was cut short by an interruption.
+
+    Raises:
+        ObservationsError: a file cannot be read, or is damaged; the text names the line.
+    """
+    parts = [_read_one(path) for path in paths]
+    if not parts:
+        raise ObservationsError("no file of observations was given")
+    plan = _merge([header.plan for header, _ in parts])
+    observations = tuple(o for _, found in parts for o in found)
+    return plan, observations, any(header.interrupted for header, _ in parts)
+
+
+def _read_one(path: Path) -> tuple[Header, tuple[Observation, ...]]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ObservationsError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not lines:
+        raise ObservationsError(f"{path} is empty; write it with `auditor probe -o {path}`")
+    header = _decode(lines[0], Header, path, 1)
+    if header.propagation_auditor != FORMAT:
+        raise ObservationsError(
+            f"{path}:1: written in format {header.propagation_auditor}, this auditor reads "
+            f"{FORMAT}; use the auditor that wrote it (tool version {header.plan.tool_version})"
+        )
+    found = (
+        _decode(line, Observation, path, number)
+        for number, line in enumerate(lines[1:], start=2)
+        if line.strip()
+    )
+    return header, tuple(found)
+
+
+def _decode(line: bytes, wanted: type[_T], path: Path, number: int) -> _T:
+    try:
+        return msgspec.json.decode(line, type=wanted)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ObservationsError(
+            f"{path}:{number}: this line is damaged or no {wanted.__name__.lower()}: {error}; "
+            "write the file again with `auditor probe`"
+        ) from error
+
+
+def _merge(plans: Sequence[Plan]) -> Plan:
+    first = plans[0]
+    locations = {loc.name: loc for plan in reversed(plans) for loc in plan.locations}
+    incidents = {i.id: i for plan in reversed(plans) for i in plan.incidents}
+    kinds = {name: facts for plan in reversed(plans) for name, facts in plan.kinds.items()}
+    notes = tuple(dict.fromkeys(note for plan in plans for note in plan.notes))
+    return replace(
+        first,
+        locations=tuple(locations.values()),
+        incidents=tuple(incidents.values()),
+        kinds=kinds,
+        notes=notes,
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all (temporary file, then rename)."""
+    path = path.absolute()
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        # mkstemp makes private files; a report is as readable as any other file of this user.
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

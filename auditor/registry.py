@@ -1,0 +1,155 @@
+"""Finds probes and report formats by entry point; the built-in ones register like anybody's."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar
+
+from auditor.contracts import API_REVISION, ProbeKind, ReportFormat
+from auditor.errors import RegistryError
+
+__all__ = [
+    "PROBES",
+    "RENDERERS",
+    "PluginInfo",
+    "describe_plugins",
+    "format_names",
+    "load_format",
+    "load_formats",
+    "load_kinds",
+]
+
+PROBES = f"propagation_auditor.probes.v{API_REVISION}"
+_Plugin = TypeVar("_Plugin", ProbeKind, ReportFormat)
+
+RENDERERS = f"propagation_auditor.renderers.v{API_REVISION}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginInfo:
+    """One registered entry point.
+
+    Attributes:
+        group, name, value: of the entry point.
+        distribution: name and version of what installed it.
+        problem: why it cannot be used; "" if it can.
+    """
+
+    group: str
+    name: str
+    value: str
+    distribution: str
+    problem: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can be used."""
+        return not self.problem
+
+
+def load_kinds() -> Mapping[str, ProbeKind]:
+    """Load every kind of location that is installed.
+
+    Raises:
+        RegistryError: one cannot be loaded, two claim one name, or a revision does not fit.
+    """
+    return {name: _load(point, ProbeKind) for name, point in _unique(PROBES).items()}
+
+
+def load_formats() -> Mapping[str, ReportFormat]:
+    """Load every report format that is installed. Raises RegistryError as `load_kinds`."""
+    return {name: _load(point, ReportFormat) for name, point in _unique(RENDERERS).items()}
+
+
+def format_names() -> tuple[str, ...]:
+    """Names of the installed report formats, without loading any of them."""
+    return tuple(_unique(RENDERERS))
+
+
+def load_format(name: str) -> ReportFormat:
+    """Load one report format.
+
+    Raises:
+        RegistryError: there is none of that name, or it cannot be loaded.
+    """
+    points = _unique(RENDERERS)
+    if name not in points:
+        close = difflib.get_close_matches(name, points, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise RegistryError(
+            f"no report format is called {name!r}; {hint}known: {', '.join(sorted(points))}"
+        )
+    return _load(points[name], ReportFormat)
+
+
+def describe_plugins() -> tuple[PluginInfo, ...]:
+    """List every entry point of ours, those that cannot be loaded with the reason."""
+    return tuple(
+        _describe(point)
+        for group in (PROBES, RENDERERS)
+        for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value))
+    )
+
+
+def _describe(point: EntryPoint) -> PluginInfo:
+    problem = ""
+    try:
+        if point.group == PROBES:
+            _load(point, ProbeKind)
+        else:
+            _load(point, ReportFormat)
+    except RegistryError as error:
+        problem = str(error)
+    return PluginInfo(
+        group=point.group,
+        name=point.name,
+        value=point.value,
+        distribution=_origin(point),
+        problem=problem,
+    )
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "unknown distribution"
+
+
+def _unique(group: str) -> dict[str, EntryPoint]:
+    points: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=group), key=lambda p: p.name):
+        other = points.get(point.name)
+        # An editable install beside an installed wheel lists the same entry point twice.
+        if other is not None and other.value != point.value:
+            raise RegistryError(
+                f"two distributions claim {point.name!r} in {group}: {_origin(other)} and "
+                f"{_origin(point)}; uninstall one of them"
+            )
+        points[point.name] = point
+    return points
+
+
+def _load(point: EntryPoint, wanted: type[_Plugin]) -> _Plugin:
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise RegistryError(
+            f"{point.name!r} of {_origin(point)} cannot be loaded from {point.value}: {error!r}; "
+            "reinstall or uninstall it"
+        ) from error
+    if not isinstance(loaded, wanted):
+        raise RegistryError(
+            f"{point.value} of {_origin(point)} is no {wanted.__name__}; see `auditor plugins`"
+        )
+    if loaded.revision != API_REVISION:
+        raise RegistryError(
+            f"{point.value} of {_origin(point)} is written for revision {loaded.revision}, this "
+            f"auditor speaks {API_REVISION}; install a matching release of it"
+        )
+    if loaded.name != point.name:
+        raise RegistryError(
+            f"{point.value} of {_origin(point)} calls itself {loaded.name!r} but is registered "
+            f"as {point.name!r}"
+        )
+    return loaded

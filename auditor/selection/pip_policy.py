@@ -1,0 +1,165 @@
+"""What pip installs from one page: the rules of pip 26.3, with facts that may be missing.
+
+The rules (pip/_internal/index/package_finder.py and resolution/resolvelib/factory.py):
+
+1. A file counts if its name is one of the project's, a tag of it fits, and `requires-python`
+   admits the interpreter.
+2. Pre-releases count only if no final release does; a *yanked* final release is enough to hide
+   them, because yanks are looked at later.
+3. Yanked files are never chosen, except by a pin that nothing else can satisfy.
+4. The highest version wins, then the best tag (every wheel before a source distribution), then
+   the highest build number, then the file that is listed last.
+
+A missing fact leaves several worlds open. Each file is given the set of things it may be, and the
+rules are walked once: the answer is certain if every world has the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from auditor.model.filename import BuildTag
+from auditor.model.observation import Yank
+from auditor.selection.listing import Conditions, Entry, Listing, Release
+from auditor.selection.support import Support, allows_python
+
+__all__ = ["LOST", "TAKEN", "YANKED", "Decision", "View", "decide"]
+
+# What a file may be in one environment, as a set of bits; more than one bit: a fact is missing.
+LOST = 1  # it doesn't count: its name, its tags or requires-python exclude it
+TAKEN = 2  # it counts
+YANKED = 4  # it counts, and is yanked
+
+_Preference = tuple[int, BuildTag, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything that pip may do, over all values that the missing facts can have.
+
+    Attributes:
+        contenders: files that would be chosen in some world, the most preferred first; the last
+            one would be chosen if none of the others were.
+        nothing: whether in some world nothing is chosen.
+        final_certain: whether a final release counts in every world, which hides pre-releases.
+        pinned: the releases that were asked for; None if any would do.
+    """
+
+    contenders: tuple[Entry, ...]
+    nothing: bool
+    final_certain: bool
+    pinned: tuple[Release, ...] | None = None
+
+
+class View:
+    """A listing as one environment sees it.
+
+    Attributes:
+        listing, support: what was put together.
+        masks: for each of the listing's conditions, what such a file may be.
+        possible: conditions under which a file may count, and `certain` must count.
+    """
+
+    def __init__(self, listing: Listing, support: Support) -> None:
+        self.listing = listing
+        self.support = support
+        self.masks = [_mask(conditions, support) for conditions in listing.conditions]
+        self.possible = frozenset(i for i, mask in enumerate(self.masks) if mask != LOST)
+        self.certain = frozenset(i for i, mask in enumerate(self.masks) if not mask & LOST)
+
+    def applicable(self) -> int:
+        """Return how many files may be installed if asked for by version."""
+        return sum(self.listing.counts[index] for index in self.possible)
+
+    def preferred(self, release: Release, what: int) -> list[Entry]:
+        """Return the files of a release that may be *what*, the most preferred first."""
+        fitting = [e for e in release.entries if self.masks[e.conditions] & what]
+        return sorted(fitting, key=self._preference, reverse=True)
+
+    def _preference(self, entry: Entry) -> _Preference:
+        tags = entry.named.tags
+        rank = self.support.worst_rank if tags is None else self.support.rank(tags)
+        return (-(rank or 0), entry.named.build, entry.position)
+
+
+def decide(view: View, pin: Version | None = None) -> Decision:
+    """Apply pip's rules to a page, unpinned or with `==pin`."""
+    if pin is None:
+        return _unpinned(view)
+    releases = tuple(view.listing.pinned(pin))
+    return _pinned(view, releases)
+
+
+def _mask(conditions: Conditions, support: Support) -> int:
+    tags = conditions.tags
+    if tags is not None and support.rank(tags) is None:
+        return LOST
+    if conditions.py_version not in (None, support.py_version):
+        return LOST
+    requires_python = conditions.requires_python
+    allowed = None
+    if requires_python is not None:
+        allowed = allows_python(requires_python, support.full_version)
+    if allowed is False:
+        return LOST
+    doubt = 0 if allowed and conditions.certain else LOST
+    if conditions.yanked is Yank.UNKNOWN:
+        return doubt | TAKEN | YANKED
+    return doubt | (YANKED if conditions.yanked is Yank.YES else TAKEN)
+
+
+def _unpinned(view: View) -> Decision:
+    listing = view.listing
+    final_possible = _any_counts(listing.finals, view.possible)
+    final_certain = _any_counts(listing.finals, view.certain)
+    contenders: list[Entry] = []
+    nothing = False
+    if final_possible:
+        found, settled = _walk(view, listing.finals, TAKEN)
+        contenders += found
+        # Where no final release can be chosen, it takes a yanked one to hide the pre-releases.
+        nothing = not settled and any(view.preferred(r, YANKED) for r in listing.finals)
+    if not final_certain:
+        found, settled = _walk(view, listing.prereleases, TAKEN)
+        contenders += found
+        nothing = nothing or not settled
+    return Decision(tuple(contenders), nothing, final_certain)
+
+
+def _pinned(view: View, releases: tuple[Release, ...]) -> Decision:
+    contenders, settled = _walk(view, releases, TAKEN)
+    if not settled:
+        # No other file counts in this world: a yanked one may be taken after all.
+        found, settled = _walk(view, releases, YANKED)
+        contenders += found
+    final_certain = any(not r.version.is_prerelease for r in releases)
+    return Decision(tuple(contenders), not settled, final_certain, releases)
+
+
+def _any_counts(releases: Iterable[Release], conditions: frozenset[int]) -> bool:
+    return any(not conditions.isdisjoint(release.conditions) for release in releases)
+
+
+def _walk(view: View, releases: Iterable[Release], what: int) -> tuple[list[Entry], bool]:
+    """Collect the files that may be chosen as *what*, until one that certainly is.
+
+    Returns them, and whether there was one that is certain.
+    """
+    contenders: list[Entry] = []
+    for entry in _in_order(view, releases, what):
+        contenders.append(entry)
+        mask = view.masks[entry.conditions]
+        # In the walk for yanked files nothing else counts, so that being excluded is the only
+        # alternative.
+        if mask == TAKEN or (what == YANKED and not mask & LOST):
+            return contenders, True
+    return contenders, False
+
+
+def _in_order(view: View, releases: Iterable[Release], what: int) -> Iterator[Entry]:
+    for release in releases:
+        if not view.possible.isdisjoint(release.conditions):
+            yield from view.preferred(release, what)

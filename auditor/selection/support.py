@@ -1,0 +1,82 @@
+"""What one environment takes: wheels by their tags, files by their `requires-python`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import lru_cache
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from auditor.model.filename import TagTriple
+from auditor.model.selection import Environment
+from auditor.selection.environments import tags_of
+
+__all__ = ["Support", "allows_python", "support_of"]
+
+# Real ones stay under 100 characters. A longer one is an attack on the parser, and is *not known*
+# rather than ignored: ignoring it could turn a file into the chosen one.
+MAX_SPECIFIER_CHARS = 1000
+
+# A large project has some hundred distinct tag sets.
+MAX_REMEMBERED_TAGS = 10_000
+
+
+class Support:
+    """An environment, with everything that was ever looked up for it.
+
+    Attributes:
+        full_version: what `requires-python` is compared with.
+        py_version: major and minor version, as in a `-py3.9` suffix.
+        worst_rank: the rank of a source distribution, below every wheel.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self.full_version = environment.python_full_version
+        self.py_version = ".".join(self.full_version.split(".")[:2])
+        self._ranks: dict[str, int | None] = {}
+        self._by_interpreter: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        tags = tags_of(environment)
+        self.worst_rank = len(tags)
+        for rank, tag in enumerate(tags):
+            # A tag that is listed twice has its last rank, as in pip's own table.
+            self._by_interpreter[(tag.interpreter, tag.abi)][tag.platform] = rank
+
+    def rank(self, tags: TagTriple) -> int | None:
+        """Return the rank of the best tag of a wheel, 0 being the best; None if none fits."""
+        try:
+            return self._ranks[tags.text]
+        except KeyError:
+            if len(self._ranks) > MAX_REMEMBERED_TAGS:
+                self._ranks.clear()
+            return self._ranks.setdefault(tags.text, self._best(tags))
+
+    def _best(self, tags: TagTriple) -> int | None:
+        """Intersect without multiplying out: a hostile name can stand for billions of tags."""
+        best: int | None = None
+        for (python, abi), platforms in self._by_interpreter.items():
+            if python in tags.pythons and abi in tags.abis:
+                fitting = [platforms[name] for name in tags.platforms if name in platforms]
+                best = min(fitting if best is None else [best, *fitting], default=best)
+        return best
+
+
+@lru_cache(maxsize=256)
+def support_of(environment: Environment) -> Support:
+    """Return what an environment takes; each environment is expanded once."""
+    return Support(environment)
+
+
+@lru_cache(maxsize=16384)
+def allows_python(requires_python: str, full_version: str) -> bool | None:
+    """Say whether `requires-python` admits that Python; None if it cannot be said.
+
+    pip ignores what is not a specifier (package_finder.py, `_check_link_requires_python`).
+    """
+    if not requires_python:
+        return True
+    if len(requires_python) > MAX_SPECIFIER_CHARS:
+        return None
+    try:
+        return SpecifierSet(requires_python).contains(full_version)
+    except InvalidSpecifier:
+        return True

@@ -1,0 +1,107 @@
+"""The cells of a location: what each client in each environment would choose from each view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auditor.model import Candidate, Choice, Observation, Page, PageOutcome, Selection
+from auditor.selection import Chosen, choose_all
+from auditor.verdict.context import Context
+
+__all__ = ["CLIENT", "ChoiceCache", "cells_of"]
+
+# Every view is judged by pip's rules, the ones that are checked against the real program: a view
+# says which page a client class is served, the client says whose rules chose from it.
+CLIENT = "pip"
+
+
+@dataclass(slots=True)
+class ChoiceCache:
+    """Choices already made, so that a page seen at many places is decided once.
+
+    Equality of the candidates is compared, not only the digest of the body: a replayed file of
+    observations may have been edited.
+    """
+
+    _made: dict[str, list[tuple[tuple[Candidate, ...], Mapping[str, Chosen]]]] = field(
+        default_factory=dict
+    )
+
+    def choose(self, page: Page, context: Context) -> Mapping[str, Chosen]:
+        """Choose for every environment from one page."""
+        known = self._made.setdefault(page.body_sha256 or "", [])
+        for candidates, chosen in known:
+            if candidates == page.candidates:
+                return chosen
+        chosen = choose_all(page.candidates, context.environments, context.incident.project)
+        known.append((page.candidates, chosen))
+        return chosen
+
+
+def cells_of(
+    observation: Observation, context: Context, cache: ChoiceCache
+) -> tuple[Selection, ...]:
+    """Every cell of one location: view × sample × environment."""
+    return tuple(
+        cell for page in observation.pages for cell in _cells_of_page(page, context, cache)
+    )
+
+
+def _cells_of_page(page: Page, context: Context, cache: ChoiceCache) -> list[Selection]:
+    if page.outcome is PageOutcome.REFUSED:
+        return [_empty(page, e, context, Choice.REFUSED) for e in _environment_ids(context)]
+    if page.outcome is PageOutcome.ABSENT:
+        return [_empty(page, e, context, Choice.NOTHING) for e in _environment_ids(context)]
+    if page.outcome is not PageOutcome.OBSERVED or not page.complete:
+        return [_empty(page, e, context, Choice.UNKNOWN) for e in _environment_ids(context)]
+    chosen = cache.choose(page, context)
+    return [_cell(page, e, chosen[e], context) for e in _environment_ids(context)]
+
+
+def _environment_ids(context: Context) -> list[str]:
+    return [environment.id for environment in context.environments]
+
+
+def _empty(page: Page, environment: str, context: Context, choice: Choice) -> Selection:
+    """A cell of a page that offers nothing to choose from, or that could not be read whole."""
+    if page.outcome is PageOutcome.OBSERVED:
+        reason = f"{len(page.faults)} entries of this page could not be read; one may be better"
+    elif page.outcome is PageOutcome.ABSENT:
+        reason = "this view answers that there is no such project"
+    else:
+        reason = page.detail or f"this view is {page.outcome.value}"
+    return Selection(
+        client=CLIENT,
+        environment=environment,
+        view=page.view,
+        sample=page.sample,
+        choice=choice,
+        seen=len(page.candidates),
+        counts=choice is not Choice.REFUSED and environment in context.counting,
+        reason=reason,
+    )
+
+
+def _cell(page: Page, environment: str, chosen: Chosen, context: Context) -> Selection:
+    file = chosen.candidate
+    return Selection(
+        client=CLIENT,
+        environment=environment,
+        view=page.view,
+        sample=page.sample,
+        choice=chosen.choice,
+        filename=file.filename if file else None,
+        version=file.version if file else None,
+        seen=chosen.seen,
+        applicable=chosen.applicable,
+        counts=environment in context.counting,
+        is_fix=_is_fix(file, context) if file else None,
+        is_broken=context.is_broken_file(file) if file else None,
+        reason=chosen.reason,
+        rejected=chosen.rejected,
+    )
+
+
+def _is_fix(file: Candidate, context: Context) -> bool:
+    return context.line.is_fix(file.version) and not context.is_broken_file(file)

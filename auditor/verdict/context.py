@@ -1,0 +1,223 @@
+"""What the judge knows beyond one location: the source, the references, who else carries what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from packaging.version import Version
+
+from auditor.model import (
+    Candidate,
+    Environment,
+    Incident,
+    KindFacts,
+    Location,
+    Observation,
+    Plan,
+    Yank,
+    parse_version,
+)
+from auditor.selection import applicable
+from auditor.verdict.line import ReleaseLine
+from auditor.verdict.references import References
+
+__all__ = ["FAKE_SERIALS", "Context", "candidates_of", "find_source"]
+
+# pulp_python answers this constant as the serial of every project (pulp_python issue 1254).
+FAKE_SERIALS = frozenset({1_000_000_000})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything about one incident that several rows share.
+
+    Attributes:
+        plan: the resolved configuration.
+        incident, line: the question, and its versions made concrete.
+        environments: the matrix.
+        source: the root of the copies; None if there is none.
+        source_files: what the source lists, by file name; empty if it was not observed.
+        source_observed: whether any page of the source was read to its end.
+        source_serial: highest serial that the source showed; None if it shows none.
+        other_serial: highest believable serial that any other location showed.
+        others_list_fix: names of other locations that list a file of the fix.
+        references: the digests that a file name should have.
+        conflicts: file names without reference on which locations disagree.
+        broken_sha256: digests that identify broken bytes under any name.
+        counting: ids of the environments in which a broken or fixed file is applicable.
+        fix_published_at: when the fix appeared at the source; None if nobody says.
+        offline: whether no network location answered at connect level.
+    """
+
+    plan: Plan
+    incident: Incident
+    line: ReleaseLine
+    environments: tuple[Environment, ...]
+    source: Location | None
+    source_files: Mapping[str, Candidate]
+    source_observed: bool
+    source_serial: int | None
+    other_serial: int | None
+    others_list_fix: tuple[str, ...]
+    references: References
+    conflicts: frozenset[str]
+    broken_sha256: frozenset[str]
+    counting: frozenset[str]
+    fix_published_at: datetime | None
+    offline: bool
+
+    def kind_of(self, location: Location) -> KindFacts:
+        """What is known of a location's kind; a bare default for a kind that nobody declared."""
+        return self.plan.kinds.get(location.kind) or KindFacts(
+            name=location.kind, role=location.role
+        )
+
+    def is_source(self, location: Location) -> bool:
+        """Say whether a location is the source."""
+        return self.source is not None and location.name == self.source.name
+
+    def is_broken_file(self, candidate: Candidate) -> bool:
+        """Say whether a file is broken, by its version or by its bytes."""
+        return self.line.is_broken(candidate.version) or (
+            candidate.hashes.get("sha256") in self.broken_sha256
+        )
+
+    def source_lists_fix(self) -> bool:
+        """Say whether the source lists a file of the fix."""
+        return any(self.line.is_fix(c.version) for c in self.source_files.values())
+
+    def source_yanked(self) -> bool:
+        """Say whether the source lists broken files and marks every one of them as yanked."""
+        broken = [c for c in self.source_files.values() if self.is_broken_file(c)]
+        return bool(broken) and all(c.yanked is Yank.YES for c in broken)
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        incident: Incident,
+        observations: Sequence[Observation],
+        environments: tuple[Environment, ...],
+    ) -> Context:
+        """Gather what the rows of one incident share."""
+        source = find_source(plan.locations)
+        at_source = [o for o in observations if source and o.location == source.name]
+        elsewhere = [o for o in observations if not source or o.location != source.name]
+        line = ReleaseLine.of(incident, _versions(observations))
+        files = _by_name(at_source)
+        references = References.of(incident, at_source)
+        return cls(
+            plan=plan,
+            incident=incident,
+            line=line,
+            environments=environments,
+            source=source,
+            source_files=files,
+            source_observed=any(p.complete for o in at_source for p in o.pages),
+            source_serial=_highest_serial(at_source),
+            other_serial=_highest_serial(elsewhere),
+            others_list_fix=tuple(
+                sorted({o.location for o in elsewhere if _lists_fix(o, line)}),
+            ),
+            references=references,
+            conflicts=references.conflicts(_not_rebuilt(plan, observations)),
+            broken_sha256=_broken_digests(incident, line, files),
+            counting=_counting(incident, line, files, observations, environments),
+            fix_published_at=_published_at(incident, files),
+            offline=_offline(observations),
+        )
+
+
+def find_source(locations: Sequence[Location]) -> Location | None:
+    """The root of the `upstream` links, else the location of kind `pypi`, else None."""
+    by_name = {loc.name: loc for loc in locations}
+    roots = Counter(_root(loc, by_name).name for loc in locations if loc.upstream in by_name)
+    if roots:
+        order = list(by_name)
+        return by_name[min(roots, key=lambda name: (-roots[name], order.index(name)))]
+    return next((loc for loc in locations if loc.kind == "pypi"), None)
+
+
+def _root(location: Location, by_name: Mapping[str, Location]) -> Location:
+    seen = {location.name}
+    while (above := by_name.get(location.upstream or "")) and above.name not in seen:
+        location = above
+        seen.add(location.name)
+    return location
+
+
+def candidates_of(observations: Iterable[Observation]) -> Iterable[Candidate]:
+    """Every file that any page of these observations lists."""
+    return (c for o in observations for page in o.pages for c in page.candidates)
+
+
+def _not_rebuilt(plan: Plan, observations: Sequence[Observation]) -> list[Observation]:
+    rebuilds = {loc.name for loc in plan.locations if loc.rebuilds}
+    return [o for o in observations if o.location not in rebuilds]
+
+
+def _versions(observations: Sequence[Observation]) -> Iterable[Version]:
+    texts = {c.version for c in candidates_of(observations)}
+    texts.update(h.version for o in observations for h in o.holdings)
+    return (v for text in texts if text and (v := parse_version(text)) is not None)
+
+
+def _by_name(observations: Sequence[Observation]) -> dict[str, Candidate]:
+    found: dict[str, Candidate] = {}
+    for candidate in candidates_of(observations):
+        known = found.get(candidate.filename)
+        if known is None or (known.uploaded_at is None and candidate.uploaded_at is not None):
+            found[candidate.filename] = candidate
+    return found
+
+
+def _highest_serial(observations: Sequence[Observation]) -> int | None:
+    serials = {p.freshness.serial for o in observations for p in o.pages} - FAKE_SERIALS - {None}
+    return max((s for s in serials if s is not None), default=None)
+
+
+def _lists_fix(observation: Observation, line: ReleaseLine) -> bool:
+    return any(line.is_fix(c.version) for c in candidates_of([observation]))
+
+
+def _broken_digests(
+    incident: Incident, line: ReleaseLine, files: Mapping[str, Candidate]
+) -> frozenset[str]:
+    learnt = {c.hashes.get("sha256") for c in files.values() if line.is_broken(c.version)}
+    return incident.broken_sha256 | {digest for digest in learnt if digest}
+
+
+def _counting(
+    incident: Incident,
+    line: ReleaseLine,
+    files: Mapping[str, Candidate],
+    observations: Sequence[Observation],
+    environments: tuple[Environment, ...],
+) -> frozenset[str]:
+    """Environments in which a broken or fixed file is applicable (design section 4, *Cells*).
+
+    Where no such file is known at all, nothing can be ruled out, so every environment counts.
+    """
+    everywhere = frozenset(e.id for e in environments)
+    for known in (files.values(), _by_name(observations).values()):
+        ours = [c for c in known if line.is_broken(c.version) or incident.is_named_fixed(c.version)]
+        if ours:
+            return frozenset(e.id for e in environments if applicable(ours, e, incident.project))
+    return everywhere
+
+
+def _published_at(incident: Incident, files: Mapping[str, Candidate]) -> datetime | None:
+    uploads = [
+        c.uploaded_at
+        for c in files.values()
+        if c.uploaded_at is not None and incident.is_named_fixed(c.version)
+    ]
+    return incident.published_at or min(uploads, default=None)
+
+
+def _offline(observations: Sequence[Observation]) -> bool:
+    reached = [o.connected for o in observations if o.connected is not None]
+    return bool(reached) and not any(reached)

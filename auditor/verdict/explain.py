@@ -1,0 +1,272 @@
+"""What every status, reason and lag means, for `auditor explain CODE`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Explanation", "explain", "explanations"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One code in words.
+
+    Attributes:
+        code: as it stands in reports.
+        group: `status`, `reason` or `lag`.
+        meaning: what it says.
+        cause: what usually leads to it.
+        remedy: what to do.
+    """
+
+    code: str
+    group: str
+    meaning: str
+    cause: str
+    remedy: str
+
+
+_STATUSES = {
+    "tampered": (
+        "A file here has the name of a known artifact but other bytes.",
+        "A replaced upload, a rebuilt wheel, a damaged copy, or an attack.",
+        "Stop installing from here; compare the digests shown with the release; set rebuilds = "
+        "true if this place builds its own wheels.",
+    ),
+    "exposed": (
+        "At least one client in one environment would get the broken release from an unpinned "
+        "install here.",
+        "The page here is older than the fix, or the fix is not installable there.",
+        "Refresh or sync this place (see its remedies), then audit again.",
+    ),
+    "pinned": (
+        "A lock file, constraint, image or environment forces or already contains the broken "
+        "release.",
+        "A pin written before the fix came out.",
+        "Upgrade the pin to the fixed version and rebuild.",
+    ),
+    "behind": (
+        "Nobody gets the broken release unpinned, but somebody does not get the fix either.",
+        "The fix has not arrived here, or has no file for that environment.",
+        "Sync this place; if the fix lacks files, publish them in a higher version.",
+    ),
+    "unknown": (
+        "It could not be determined; the reason says why.",
+        "A place that did not answer, refused, or answered nonsense; a fact nobody can learn "
+        "safely.",
+        "Follow the reason; an unknown is never a success.",
+    ),
+    "latent": (
+        "A store holds the broken bytes; only a pinned request or a hash gets them.",
+        "Caches and wheelhouses keep files that no index lists any more.",
+        "Purge the file where you can; roll pins forward where you cannot.",
+    ),
+    "rolled-forward": (
+        "Every counting client gets the fix; the broken release is still listed or held, or that "
+        "is not known.",
+        "The fix was published as a higher version, and has arrived here.",
+        "Nothing: this is the cure. Yank the broken release if it is not yanked yet.",
+    ),
+    "absent": (
+        "The project is not carried here at all.",
+        "A filtered mirror, or a project nobody has asked for here.",
+        "Nothing, unless this place should carry it (required = true).",
+    ),
+    "clean": (
+        "Every counting client gets the fix, and no trace of the broken artifact is here.",
+        "The broken release never came here, or was removed completely.",
+        "Nothing.",
+    ),
+}
+
+_REASONS = {
+    "split-view": (
+        "Clients that ask in different ways are served different pages.",
+        "A cache keeps one page per Accept header (Vary: Accept), and they age apart.",
+        "Purge every variant of the page; ask again with each client's own headers.",
+    ),
+    "flapping": (
+        "The same question gets different answers.",
+        "Several nodes behind one name, of which some are stale.",
+        "Tell the operator which answers alternate; every node must be synced.",
+    ),
+    "yank-lost": (
+        "The broken release is yanked at the source but not here.",
+        "Software that drops the yank marker, or a local copy of the file.",
+        "Yank it here as well, or rely on the higher version: unpinned installs get it anyway.",
+    ),
+    "held-unknown": (
+        "It is not known whether the broken bytes are here.",
+        "Asking a cache for a file can make it fetch and keep that file, so nobody asked.",
+        "Look on the machine itself: search its storage for the file name and digest.",
+    ),
+    "hash-conflict": (
+        "Places disagree about the bytes of one file name, and no reference says who is right.",
+        "The source no longer lists the file, and one of the places has another one.",
+        "Put the digest of the true file into broken_hashes.",
+    ),
+    "stale-page": (
+        "The page here is an older one: the source has listed the fix since.",
+        "A mirror between two syncs, or a cache within its lifetime.",
+        "Wait until the time shown under lag; then sync or refresh.",
+    ),
+    "serial-behind": (
+        "The page carries an older serial than the source.",
+        "The mirror has not seen the latest change of this project.",
+        "Sync it; if it stays behind, its sync is stuck.",
+    ),
+    "serial-fake": (
+        "The serial is a constant that says nothing.",
+        "Software that fills the field without following the source.",
+        "Ignore the serial; judge by the files.",
+    ),
+    "serial-missing": (
+        "The source shows serials, this place does not.",
+        "Software that drops them, or a gateway that strips headers.",
+        "Nothing: the files themselves are compared.",
+    ),
+    "fix-not-listed": (
+        "A page that was read lists no file of the fix.",
+        "It has not arrived yet, or is filtered out.",
+        "Sync this place, or add the fix where files are put by hand.",
+    ),
+    "fix-yanked": (
+        "The fix is yanked, so unpinned installs pass over it.",
+        "It was yanked together with the broken release, or is broken itself.",
+        "Publish a higher version that is not yanked.",
+    ),
+    "fix-prerelease": (
+        "The fix is a pre-release, which installers pass over while a final release exists.",
+        "A version such as 1.2.4rc1.",
+        "Publish the final version.",
+    ),
+    "fix-requires-python": (
+        "The fix does not install on some Python that the broken release installs on.",
+        "requires-python was raised in the fix.",
+        "Publish a fix with the broken release's requires-python.",
+    ),
+    "fix-no-matching-file": (
+        "The fix has no file for some environment.",
+        "A wheel is missing that the broken release has.",
+        "Publish a higher version with all wheels; old releases take no new files after 14 days.",
+    ),
+    "fix-hidden-by-local-files": (
+        "Files uploaded here hide the fix that the upstream has.",
+        "Index servers that stop asking upstream once they have a file of their own.",
+        "Upload the fix here as well, or remove the local files.",
+    ),
+    "broken-listed": (
+        "The broken release is on offer here.",
+        "It was not deleted, which is as it should be.",
+        "Yank it at the source; unpinned installs get the higher version.",
+    ),
+    "broken-held": (
+        "The broken bytes are here.",
+        "Files are kept long after indexes change.",
+        "Remove the file here if you can reach it.",
+    ),
+    "broken-orphaned": (
+        "The broken bytes are here though nothing lists them.",
+        "A deletion upstream removed the entry and left the file.",
+        "Remove the file; lock files with its URL still install it.",
+    ),
+    "source-stale": (
+        "The source's own page is older than what others have.",
+        "A lost purge at the source's CDN.",
+        "Wait or make any change to the project at the source; do not blame the mirrors.",
+    ),
+    "unreachable": (
+        "Nothing answered, or not in time.",
+        "A wrong address, a closed port, a host that is down, or no network here.",
+        "Check the address; audit again from a machine that reaches it.",
+    ),
+    "denied": (
+        "The server refuses these credentials, or wants some.",
+        "A private index without credentials, or expired ones.",
+        "Give username and password or token for this location.",
+    ),
+    "malformed": (
+        "The answer, or a part of it, cannot be read as an index page.",
+        "A URL that is no index, a damaged page, or a server error shown as a page.",
+        "Open the URL shown in the evidence; check that it is what pip's --index-url takes.",
+    ),
+    "unreadable": (
+        "A file or directory could not be read.",
+        "Missing rights, or a path that does not exist.",
+        "Run the audit as a user who may read it.",
+    ),
+    "redirected": (
+        "The answer came from another place than the one asked.",
+        "A mirror that sends its clients elsewhere.",
+        "Name the place it points to as a location of its own.",
+    ),
+    "no-safe-probe": (
+        "There is no way to learn this without risking that a cache stores the artifact.",
+        "A cache that fetches what it is asked for.",
+        "Declare the chain of upstreams, or look on the machine itself.",
+    ),
+    "waived": (
+        "A waiver silences this failure for now.",
+        "Somebody decided so; the reason is shown.",
+        "Nothing until it expires.",
+    ),
+    "undecided": (
+        "A fact is missing that decides what an installer gets.",
+        "A page that does not say whether a file is yanked, or which Python it needs.",
+        "Look at the evidence; other views of the same place may say it.",
+    ),
+    "undetermined": (
+        "No rule could decide anything from the facts at hand.",
+        "A place of which nothing was learnt.",
+        "Look at its evidence and at its other reasons.",
+    ),
+    "skipped": (
+        "This place was not looked at.",
+        "It was forbidden (--inert), interrupted, or there is no probe for its kind.",
+        "Look at the text of the reason.",
+    ),
+    "required-absent": (
+        "A place that must carry the project does not.",
+        "A mirror that filters, or a wrong URL.",
+        "Set required = false if it need not carry it.",
+    ),
+    "reused-name": (
+        "The source offers different bytes under one file name.",
+        "A file was replaced instead of published as a higher version.",
+        "Publish a higher version; never reuse a name.",
+    ),
+}
+
+_LAGS = {
+    "current": ("Every view lists the fix.", "It has arrived.", "Nothing."),
+    "within-lag": (
+        "The fix is not here yet, and that is normal for this hop.",
+        "A mirror between two syncs.",
+        "Wait until the time shown; --grace keeps such rows from failing.",
+    ),
+    "stuck": (
+        "The fix should be here by now and is not.",
+        "A sync that fails or does not run.",
+        "Tell the operator, with the serials and times of the evidence.",
+    ),
+    "never": (
+        "Nothing ever syncs this place by itself.",
+        "Files are put here by hand or by a job that nobody declared.",
+        "Put the fix here, or declare upstream and expected_lag.",
+    ),
+}
+
+
+def explanations() -> tuple[Explanation, ...]:
+    """Every code: statuses worst first, then reasons, then lags."""
+    groups = (("status", _STATUSES), ("reason", _REASONS), ("lag", _LAGS))
+    return tuple(
+        Explanation(code=code, group=group, meaning=meaning, cause=cause, remedy=remedy)
+        for group, codes in groups
+        for code, (meaning, cause, remedy) in codes.items()
+    )
+
+
+def explain(code: str) -> Explanation | None:
+    """Explain one code; None if there is no such code."""
+    return next((e for e in explanations() if e.code == code), None)

@@ -1,0 +1,194 @@
+"""From observations to runs: pure, and the only place that says what facts mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from auditor.errors import UsageError
+from auditor.model import (
+    Environment,
+    Incident,
+    Location,
+    Observation,
+    Outcome,
+    Plan,
+    Reason,
+    Run,
+    Vantage,
+    Verdict,
+)
+from auditor.selection import parse_environment
+from auditor.verdict.cells import ChoiceCache, cells_of
+from auditor.verdict.context import Context
+from auditor.verdict.counterfactual import counterfactuals_of
+from auditor.verdict.incident_check import check_incident
+from auditor.verdict.lag import lag_of
+from auditor.verdict.remedies import remedies_of
+from auditor.verdict.row import Row
+from auditor.verdict.rules import RULES, Ruling, apply_rules
+from auditor.verdict.summary import summarise, summarise_deletion
+
+__all__ = ["exit_code", "judge"]
+
+
+def judge(
+    plan: Plan,
+    observations: Sequence[Observation],
+    *,
+    interrupted: bool = False,
+    rules: Mapping[str, Callable[[Row], Iterator[Ruling]]] = RULES,
+) -> tuple[Run, ...]:
+    """Judge every incident of a plan, at the time of its observations.
+
+    Raises:
+        UsageError: no location at all knows the project, so the question is about nothing.
+    """
+    return tuple(
+        _judge_incident(plan, incident, observations, interrupted, rules)
+        for incident in plan.incidents
+    )
+
+
+def exit_code(runs: Iterable[Run]) -> int:
+    """The exit code over all incidents: 2 > 4 > 1 > 3 > 0 (design section 5)."""
+    codes = {run.summary.exit_code for run in runs}
+    return next((code for code in (2, 4, 1, 3) if code in codes), 0)
+
+
+def _judge_incident(
+    plan: Plan,
+    incident: Incident,
+    observations: Sequence[Observation],
+    interrupted: bool,
+    rules: Mapping[str, Callable[[Row], Iterator[Ruling]]],
+) -> Run:
+    ours = [o for o in observations if o.incident == incident.id]
+    _demand_known(incident, ours)
+    context = Context.of(plan, incident, ours, _environments(plan, incident))
+    cache = ChoiceCache()
+    locations = {loc.name: loc for loc in plan.locations}
+    rows = [_row(locations[o.location], o, context, cache) for o in ours if o.location in locations]
+    verdicts = tuple(_verdict(row, rules) for row in sorted(rows, key=_row_key))
+    findings = check_incident(context)
+    return Run(
+        incident=incident,
+        findings=findings,
+        vantages=_vantages(plan, ours),
+        verdicts=verdicts,
+        summary=summarise(
+            context,
+            verdicts,
+            findings,
+            interrupted=interrupted,
+            notes=(*plan.notes, *_waiver_notes(plan, incident, verdicts, _last(plan, ours))),
+        ),
+        deletion=summarise_deletion(context, verdicts),
+        requests=tuple(r for o in ours for r in o.requests),
+        tool_version=plan.tool_version,
+        tool_versions=plan.tool_versions,
+        started_at=min((o.started_at for o in ours), default=plan.created_at),
+        finished_at=_last(plan, ours),
+        interrupted=interrupted,
+    )
+
+
+def _row(location: Location, observation: Observation, context: Context, cache: ChoiceCache) -> Row:
+    return Row(
+        location=location,
+        kind=context.kind_of(location),
+        observation=observation,
+        context=context,
+        cells=cells_of(observation, context, cache) if observation.pages else (),
+    )
+
+
+def _verdict(row: Row, rules: Mapping[str, Callable[[Row], Iterator[Ruling]]]) -> Verdict:
+    judgement = apply_rules(row, rules.values())
+    status, observation = judgement.status, row.observation
+    waiver = _waiver(row) if status in row.context.plan.fail_on else None
+    reasons = judgement.reasons
+    if waiver is not None:
+        reasons = (*reasons, waiver)
+    return Verdict(
+        location=row.location,
+        vantage=observation.vantage,
+        is_source=row.is_source,
+        outcome=observation.outcome,
+        detail=observation.detail,
+        status=status,
+        waived=waiver.observed if waiver else None,
+        broken=row.broken,
+        fix=row.fix,
+        selections=row.cells,
+        freshness=row.freshness,
+        lag=lag_of(row),
+        counterfactuals=counterfactuals_of(row, status),
+        reasons=reasons,
+        remedies=remedies_of(row, status),
+        evidence=observation.evidence,
+        proxy=observation.proxy,
+        notes=observation.notes,
+    )
+
+
+def _waiver(row: Row) -> Reason | None:
+    """The waiver that holds for this row on the day of its observation."""
+    day, incident = row.observation.finished_at.date(), row.context.incident.id
+    for waiver in row.context.plan.waivers:
+        if (
+            waiver.location == row.location.name
+            and waiver.incident in (None, incident)
+            and day <= waiver.until
+        ):
+            return Reason(
+                code="waived",
+                text=f"This failure is waived until {waiver.until}: {waiver.reason}",
+                expected="a waiver that still holds",
+                observed=waiver.reason,
+            )
+    return None
+
+
+def _waiver_notes(
+    plan: Plan, incident: Incident, verdicts: Sequence[Verdict], at: datetime
+) -> Iterator[str]:
+    used = {v.location.name for v in verdicts if v.waived is not None}
+    for waiver in plan.waivers:
+        if waiver.incident not in (None, incident.id):
+            continue
+        if waiver.until < at.date():
+            yield f"The waiver for {waiver.location} expired on {waiver.until}."
+        elif waiver.location not in used:
+            yield f"The waiver for {waiver.location} is not used: nothing fails there."
+
+
+def _demand_known(incident: Incident, observations: Sequence[Observation]) -> None:
+    """Stop if every place answered that there is no such project: the name must be wrong."""
+    if observations and all(o.outcome is Outcome.ABSENT for o in observations):
+        places = ", ".join(sorted({o.location for o in observations}))
+        raise UsageError(
+            f"no location knows a project called {incident.project!r} (asked: {places}); check "
+            "the name, or add the index that carries it with --location"
+        )
+
+
+def _environments(plan: Plan, incident: Incident) -> tuple[Environment, ...]:
+    if incident.environments:
+        return tuple(parse_environment(text) for text in incident.environments)
+    return plan.environments
+
+
+def _row_key(row: Row) -> tuple[str, str]:
+    return row.location.name, row.observation.vantage
+
+
+def _vantages(plan: Plan, observations: Sequence[Observation]) -> tuple[Vantage, ...]:
+    known = {plan.vantage.id: plan.vantage}
+    ids = sorted({o.vantage for o in observations} | set(known))
+    return tuple(known.get(name) or Vantage(id=name) for name in ids)
+
+
+def _last(plan: Plan, observations: Sequence[Observation]) -> datetime:
+    last = max((o.finished_at for o in observations), default=plan.created_at)
+    return last.astimezone(UTC)

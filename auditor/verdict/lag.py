@@ -1,0 +1,65 @@
+"""Late or stuck: how long each hop may take, and whether that time is over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from auditor.model import Lag, LagState, Location, Outcome
+from auditor.verdict.context import Context
+from auditor.verdict.row import Row
+
+__all__ = ["lag_of"]
+
+
+def lag_of(row: Row) -> Lag:
+    """The lag of an index row, judged at the time when it was observed."""
+    if not row.is_index or row.observation.outcome not in (Outcome.OBSERVED, Outcome.ABSENT):
+        return Lag(state=LagState.UNKNOWN, basis="this place could not be read")
+    if row.everywhere_lists_fix:
+        return Lag(state=LagState.CURRENT, basis="every view lists the fix")
+    if row.unread_pages:
+        return Lag(state=LagState.UNKNOWN, basis="not every view could be read")
+    if row.is_source:
+        return Lag(state=LagState.UNKNOWN, basis="the source itself does not list the fix")
+    if not row.kind.syncs and row.location.expected_lag_s is None:
+        return Lag(state=LagState.NEVER, basis=f"nothing syncs a {row.kind.name} by itself")
+    return _against_clock(row)
+
+
+def _against_clock(row: Row) -> Lag:
+    context = row.context
+    if context.fix_published_at is None:
+        return Lag(state=LagState.UNKNOWN, basis="it is not known when the fix was published")
+    total_s, basis = _chain_lag(row.location, context)
+    if total_s is None:
+        return Lag(state=LagState.UNKNOWN, basis=basis)
+    latest_by = context.fix_published_at + timedelta(seconds=total_s)
+    late = row.observation.finished_at > latest_by
+    return Lag(
+        state=LagState.STUCK if late else LagState.WITHIN_LAG, latest_by=latest_by, basis=basis
+    )
+
+
+def _chain_lag(location: Location, context: Context) -> tuple[float | None, str]:
+    """Add up the hops from a location to the source; None if one of them is not known."""
+    by_name = {loc.name: loc for loc in context.plan.locations}
+    total_s, parts, seen = 0.0, [], set[str]()
+    hop: Location | None = location
+    while hop is not None and not context.is_source(hop) and hop.name not in seen:
+        seen.add(hop.name)
+        lag_s, basis = _hop_lag(hop, context)
+        if lag_s is None:
+            return None, basis
+        total_s += lag_s
+        parts.append(basis)
+        hop = by_name.get(hop.upstream or "")
+    return total_s, "; ".join(parts)
+
+
+def _hop_lag(location: Location, context: Context) -> tuple[float | None, str]:
+    kind = context.kind_of(location)
+    if location.expected_lag_s is not None:
+        return location.expected_lag_s, f"{location.name}: expected_lag in the configuration"
+    if kind.expected_lag_s is not None:
+        return kind.expected_lag_s, f"{location.name}: {kind.expected_lag_source}"
+    return None, f"{location.name}: no expected lag is configured, and a {kind.name} has none"

@@ -1,0 +1,137 @@
+"""Which bytes a file name should have, and who has others.
+
+Reference per file name: the configuration, else the source's page. Bare digests without a file
+name identify broken bytes; they never accuse another file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from auditor.model import Candidate, Holding, Incident, Observation
+
+__all__ = ["Identity", "Mismatch", "References", "identities", "mismatch"]
+
+# In this order a mismatch is shown. md5 alone convicts as well: it is another file all the same.
+ALGORITHMS = ("sha256", "sha512", "sha384", "sha1", "md5")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What is known of the bytes behind one file name.
+
+    Attributes:
+        hashes: algorithm to hexadecimal digest.
+        size: bytes; None if not known.
+        origin: who says so.
+    """
+
+    hashes: Mapping[str, str]
+    size: int | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """A file whose bytes are not those that its name should have."""
+
+    filename: str
+    expected: str
+    observed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """The identities that file names should have.
+
+    Attributes:
+        known: by file name.
+        disputed: names on which the source contradicts itself; they accuse nobody.
+    """
+
+    known: Mapping[str, Identity]
+    disputed: frozenset[str]
+
+    @classmethod
+    def of(cls, incident: Incident, at_source: Sequence[Observation]) -> References:
+        """Collect references from the configuration and the source's pages."""
+        known: dict[str, Identity] = {}
+        disputed: set[str] = set()
+        for filename, identity in identities(at_source):
+            first = known.setdefault(filename, identity)
+            if mismatch(filename, first, identity):
+                disputed.add(filename)
+        for name in disputed:
+            del known[name]
+        known.update(_configured(incident))
+        return cls(known=known, disputed=frozenset(disputed) - known.keys())
+
+    def conflicts(self, observations: Iterable[Observation]) -> frozenset[str]:
+        """File names without reference of which different bytes were seen."""
+        first: dict[str, Identity] = {}
+        found: set[str] = set()
+        for filename, identity in identities(observations):
+            if filename in self.known:
+                continue
+            if mismatch(filename, first.setdefault(filename, identity), identity):
+                found.add(filename)
+        return frozenset(found)
+
+
+def identities(observations: Iterable[Observation]) -> Iterable[tuple[str, Identity]]:
+    """Every (file name, identity) that pages and holdings of these observations state."""
+    for observation in observations:
+        for page in observation.pages:
+            for candidate in page.candidates:
+                yield candidate.filename, of_candidate(candidate, observation.location)
+        for holding in observation.holdings:
+            if holding.sha256 or holding.size is not None:
+                yield holding.filename, of_holding(holding, observation.location)
+
+
+def of_candidate(candidate: Candidate, origin: str) -> Identity:
+    """The identity that a page states for a file."""
+    return Identity(hashes=candidate.hashes, size=candidate.size, origin=origin)
+
+
+def of_holding(holding: Holding, origin: str) -> Identity:
+    """The identity of bytes that were read."""
+    hashes = {"sha256": holding.sha256} if holding.sha256 else {}
+    return Identity(hashes=hashes, size=holding.size, origin=origin)
+
+
+def mismatch(filename: str, reference: Identity, seen: Identity) -> Mismatch | None:
+    """Compare two identities by the strongest digest that both have, else by size.
+
+    Returns:
+        None if they agree, or if there is nothing that both of them state.
+    """
+    for algorithm in ALGORITHMS:
+        expected, observed = reference.hashes.get(algorithm), seen.hashes.get(algorithm)
+        if expected and observed:
+            if expected == observed:
+                return None
+            return Mismatch(
+                filename=filename,
+                expected=f"{algorithm}:{expected} ({reference.origin})",
+                observed=f"{algorithm}:{observed}",
+            )
+    if reference.size is None or seen.size is None or reference.size == seen.size:
+        return None
+    return Mismatch(
+        filename=filename,
+        expected=f"{reference.size} bytes ({reference.origin})",
+        observed=f"{seen.size} bytes",
+    )
+
+
+def _configured(incident: Incident) -> dict[str, Identity]:
+    found: dict[str, Identity] = {}
+    for print_ in incident.fingerprints:
+        hashes = {a: d for a, d in (("sha256", print_.sha256), ("md5", print_.md5)) if d}
+        if print_.filename and (hashes or print_.size is not None):
+            found[print_.filename] = Identity(
+                hashes=hashes, size=print_.size, origin="configuration"
+            )
+    return found

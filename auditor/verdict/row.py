@@ -1,0 +1,214 @@
+"""The facts of one row, derived from one observation: what the rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from auditor.model import (
+    BrokenFacts,
+    Candidate,
+    Choice,
+    FileHosting,
+    FixChosen,
+    FixFacts,
+    Freshness,
+    HeldState,
+    Holding,
+    KindFacts,
+    Location,
+    Observation,
+    Page,
+    PageOutcome,
+    Role,
+    Selection,
+    Yank,
+    YankState,
+)
+from auditor.verdict.context import Context
+
+__all__ = ["Row", "Signature"]
+
+_STRENGTH = list(HeldState)  # declared strongest first
+
+Signature = tuple[PageOutcome, frozenset[tuple[str, Yank]], frozenset[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One location seen from one vantage, with everything that the rules ask of it.
+
+    Attributes:
+        location, kind: what was looked at.
+        observation: the facts.
+        context: what the rows of this incident share.
+        cells: what each client in each environment would choose.
+    """
+
+    location: Location
+    kind: KindFacts
+    observation: Observation
+    context: Context
+    cells: tuple[Selection, ...]
+
+    @property
+    def is_source(self) -> bool:
+        """Whether this is the source."""
+        return self.context.is_source(self.location)
+
+    @property
+    def is_index(self) -> bool:
+        """Whether this place decides what installers choose."""
+        return self.location.role is Role.INDEX
+
+    @cached_property
+    def usable_pages(self) -> tuple[Page, ...]:
+        """Every page but those that the server refuses by negotiation."""
+        return tuple(p for p in self.observation.pages if p.outcome is not PageOutcome.REFUSED)
+
+    @cached_property
+    def unread_pages(self) -> tuple[Page, ...]:
+        """Pages that should have been read to their end and were not."""
+        return tuple(
+            p
+            for p in self.usable_pages
+            if p.outcome is not PageOutcome.ABSENT
+            and not (p.outcome is PageOutcome.OBSERVED and p.complete)
+        )
+
+    @cached_property
+    def all_pages_read(self) -> bool:
+        """Whether every view that a client can use was read to its end."""
+        return bool(self.usable_pages) and not self.unread_pages
+
+    @cached_property
+    def counting(self) -> tuple[Selection, ...]:
+        """The cells that count."""
+        return tuple(cell for cell in self.cells if cell.counts)
+
+    @cached_property
+    def broken_candidates(self) -> tuple[Candidate, ...]:
+        """Broken files that any view lists."""
+        return tuple(
+            c for p in self.usable_pages for c in p.candidates if self.context.is_broken_file(c)
+        )
+
+    @cached_property
+    def broken(self) -> BrokenFacts:
+        """What is known of the broken release here."""
+        held_files = {h.filename for h in self._broken_holdings() if _is_here(h.state)}
+        listed = self._listed(bool(self.broken_candidates))
+        return BrokenFacts(
+            listed=listed,
+            yanked=_yank_state(self.broken_candidates) if listed else None,
+            held=self._held(),
+            files=tuple(sorted({c.filename for c in self.broken_candidates} | held_files)),
+        )
+
+    @cached_property
+    def fix(self) -> FixFacts:
+        """What is known of the fix here."""
+        if not self.is_index:
+            return FixFacts(listed=None, chosen=None)
+        line = self.context.line
+        listed = {c.filename for p in self.usable_pages for c in p.candidates}
+        wanted = {
+            name
+            for name, c in self.context.source_files.items()
+            if self.context.incident.is_named_fixed(c.version)
+        }
+        any_fix = any(line.is_fix(c.version) for p in self.usable_pages for c in p.candidates)
+        return FixFacts(
+            listed=self._listed(any_fix),
+            chosen=_chosen(self.counting),
+            missing_files=tuple(sorted(wanted - listed)) if self.all_pages_read else (),
+        )
+
+    @cached_property
+    def freshness(self) -> Freshness:
+        """Freshness of the page that is furthest behind, the first one where they agree."""
+        pages = [p for p in self.usable_pages if p.outcome is PageOutcome.OBSERVED]
+        with_serial = [p for p in pages if p.freshness.serial is not None]
+        if with_serial:
+            return min(with_serial, key=lambda p: p.freshness.serial or 0).freshness
+        return pages[0].freshness if pages else Freshness()
+
+    @cached_property
+    def signatures(self) -> dict[tuple[str, int], Signature]:
+        """What each view and sample says about this incident, ready to compare."""
+        return {(p.view.value, p.sample): self._signature(p) for p in self.usable_pages}
+
+    @cached_property
+    def everywhere_lists_fix(self) -> bool:
+        """Whether every view was read and lists a file of the fix."""
+        line = self.context.line
+        return self.all_pages_read and all(
+            any(line.is_fix(c.version) for c in page.candidates) for page in self.usable_pages
+        )
+
+    def _listed(self, any_page_lists: bool) -> bool | None:
+        if not self.is_index:
+            return None
+        if any_page_lists:
+            return True
+        return False if self.all_pages_read else None
+
+    def _broken_holdings(self) -> Iterable[Holding]:
+        digests = self.context.broken_sha256
+        return (
+            h
+            for h in self.observation.holdings
+            if self.context.line.is_broken(h.version) or (h.sha256 and h.sha256 in digests)
+        )
+
+    def _held(self) -> HeldState:
+        """The strongest of what is known of broken bytes at this location."""
+        states = [h.state for h in self._broken_holdings()]
+        if states:
+            strongest = min(states, key=_STRENGTH.index)
+            if strongest is not HeldState.NOT_HELD or self._holdings_cover_listed():
+                return strongest
+            return HeldState.UNKNOWN
+        if self.observation.holdings_complete:
+            return HeldState.NOT_HELD
+        elsewhere = self.observation.file_hosting is FileHosting.ELSEWHERE
+        if elsewhere and not self.kind.hosts_files_elsewhere_itself:
+            return HeldState.NOT_HELD
+        return HeldState.UNKNOWN
+
+    def _holdings_cover_listed(self) -> bool:
+        """Whether each listed broken file has a holding of its own."""
+        asked = {h.filename for h in self._broken_holdings()}
+        return {c.filename for c in self.broken_candidates} <= asked
+
+    def _signature(self, page: Page) -> Signature:
+        broken = {(c.filename, c.yanked) for c in page.candidates if self.context.is_broken_file(c)}
+        fixed = {c.filename for c in page.candidates if self.context.line.is_fix(c.version)}
+        return (page.outcome, frozenset(broken), frozenset(fixed))
+
+
+def _is_here(state: HeldState) -> bool:
+    return state in (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
+
+
+def _yank_state(files: Sequence[Candidate]) -> YankState | None:
+    states = {c.yanked for c in files}
+    if Yank.UNKNOWN in states:
+        return None
+    if len(states) > 1:
+        return YankState.MIXED
+    if states == {Yank.NO}:
+        return YankState.NO
+    return YankState.REASON if any(c.yank_reason for c in files) else YankState.YES
+
+
+def _chosen(cells: Sequence[Selection]) -> FixChosen:
+    """Sum up the counting cells (design section 8, `fix.chosen`)."""
+    determined = [c for c in cells if c.choice in (Choice.CHOSEN, Choice.NOTHING)]
+    with_fix = sum(1 for c in determined if c.is_fix)
+    if with_fix and with_fix < len(determined):
+        return FixChosen.SOME
+    if not cells or len(determined) < len(cells):
+        return FixChosen.UNKNOWN
+    return FixChosen.ALL if with_fix else FixChosen.NONE

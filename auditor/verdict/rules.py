@@ -1,0 +1,87 @@
+"""The rules of the judge, in one table: each looks at a row and rules, or keeps silent.
+
+A ruling carries a reason and, where the rule decides, a status; the worst status of all rulings is
+the verdict. No rule rules *by default*: a row on which nothing decides is `unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from auditor.model import Reason, Status
+from auditor.verdict import rules_index, rules_notes, rules_store
+from auditor.verdict.row import Row
+from auditor.verdict.ruling import Rule, Ruling
+
+__all__ = ["RULES", "Judgement", "Rule", "Ruling", "apply_rules"]
+
+# Worst first; this is also the order in which reasons of equal weight are shown.
+RULES: dict[str, Rule] = {
+    "tampered": rules_index.tampered,
+    "hash-conflict": rules_index.hash_conflict,
+    "exposed": rules_index.exposed,
+    "behind": rules_index.behind,
+    "required-absent": rules_index.required_absent,
+    "not-observed": rules_index.not_observed,
+    "undecided": rules_index.undecided,
+    "store-exposed": rules_store.exposed,
+    "store-unread": rules_store.unread,
+    "store-latent": rules_store.latent,
+    "rolled-forward": rules_index.rolled_forward,
+    "absent": rules_index.absent,
+    "clean": rules_index.clean,
+    "store-clean": rules_store.clean,
+    "flapping": rules_notes.flapping,
+    "split-view": rules_notes.split_view,
+    "source-stale": rules_notes.source_stale,
+    "serial-behind": rules_notes.serial_behind,
+    "serial-fake": rules_notes.serial_fake,
+    "serial-missing": rules_notes.serial_missing,
+    "stale-page": rules_notes.stale_page,
+    "fix-not-listed": rules_notes.fix_not_listed,
+    "fix-rejected": rules_notes.fix_rejected,
+    "yank-lost": rules_notes.yank_lost,
+    "broken-listed": rules_notes.broken_listed,
+    "broken-held": rules_notes.broken_held,
+    "held-unknown": rules_notes.held_unknown,
+    "redirected": rules_notes.redirected,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the rules made of one row.
+
+    Attributes:
+        status: the worst that applies.
+        reasons: those that decided first, worst first; then the rest in the table's order.
+    """
+
+    status: Status
+    reasons: tuple[Reason, ...]
+
+
+def apply_rules(row: Row, rules: Iterable[Callable[[Row], Iterator[Ruling]]]) -> Judgement:
+    """Let every rule look at a row, and take the worst of what they say."""
+    rulings = [ruling for rule in rules for ruling in rule(row)]
+    decisive = [r for r in rulings if r.status is not None]
+    if not decisive:
+        rulings.append(_undetermined())
+        decisive = rulings[-1:]
+    rulings.sort(key=lambda r: r.status.rank if r.status else len(Status))
+    reasons = dict.fromkeys(r.reason for r in rulings)
+    worst = min((r.status for r in decisive if r.status), key=lambda s: s.rank)
+    return Judgement(status=worst, reasons=tuple(reasons))
+
+
+def _undetermined() -> Ruling:
+    return Ruling(
+        status=Status.UNKNOWN,
+        reason=Reason(
+            code="undetermined",
+            text="The facts at hand decide nothing here.",
+            expected="facts that one of the rules can decide on",
+            observed="none",
+        ),
+    )

@@ -1,0 +1,89 @@
+"""Rules that decide the status of a place that only holds bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from auditor.model import Choice, HeldState, Outcome, Page, Role, Status
+from auditor.verdict.row import Row
+from auditor.verdict.rules_index import outcome_code
+from auditor.verdict.ruling import Ruling, evidence_of, names, ruling, tell_cells
+
+__all__ = ["clean", "exposed", "latent", "unread"]
+
+
+def exposed(row: Row) -> Iterator[Ruling]:
+    """A client's cached page is still trusted, and makes that client choose the broken release.
+
+    pip from 26.2 on and uv use a cached page until it expires, without asking anybody.
+    """
+    if row.location.role is not Role.STORE:
+        return
+    trusted = {(p.view, p.sample): p for p in row.observation.pages if _is_trusted(p, row)}
+    cells = [c for c in row.counting if (c.view, c.sample) in trusted]
+    broken = [c for c in cells if c.choice is Choice.CHOSEN and c.is_broken]
+    if broken:
+        pages = [trusted[c.view, c.sample] for c in broken]
+        until = max(p.freshness.expires_at for p in pages if p.freshness.expires_at)
+        yield ruling(
+            "exposed",
+            "This client trusts a cached page until it expires, and gets the broken release.",
+            status=Status.EXPOSED,
+            expected=f"{row.context.line.fixed_text}, or a later version that contains it",
+            observed=f"{tell_cells(broken, cells)}, until {until:%Y-%m-%d %H:%M:%S} UTC",
+            evidence=evidence_of(pages),
+        )
+
+
+def unread(row: Row) -> Iterator[Ruling]:
+    """The store could not be read to its end, so that something may be missed."""
+    if row.location.role is not Role.STORE or row.observation.outcome is Outcome.ABSENT:
+        return
+    looked = row.observation.outcome is Outcome.OBSERVED
+    if looked and (row.observation.holdings_complete or _broken_here(row)):
+        return
+    code = "unreadable" if looked else outcome_code(row.observation.outcome, local=True)
+    yield ruling(
+        code,
+        "This store could not be read to its end.",
+        status=Status.UNKNOWN,
+        expected="every file of the project",
+        observed=row.observation.detail or "a part of it",
+        evidence=(e.id for e in row.observation.evidence),
+    )
+
+
+def latent(row: Row) -> Iterator[Ruling]:
+    """A store holds the broken bytes; only a pinned request or a hash gets them."""
+    if row.location.role is Role.STORE and _broken_here(row):
+        yield ruling(
+            "latent",
+            f"The broken bytes lie here: {names(row.broken.files)}.",
+            status=Status.LATENT,
+            expected="no broken artifact",
+            observed=f"{row.broken.held.value}: {names(row.broken.files)}",
+            evidence=(e for h in row.observation.holdings for e in h.evidence),
+        )
+
+
+def clean(row: Row) -> Iterator[Ruling]:
+    """A store that was fully read and holds nothing broken."""
+    if row.location.role is not Role.STORE or row.observation.outcome is not Outcome.OBSERVED:
+        return
+    if row.observation.holdings_complete and row.broken.held is HeldState.NOT_HELD:
+        yield ruling(
+            "clean",
+            "This store was read to its end and holds nothing broken.",
+            status=Status.CLEAN,
+            expected="no broken artifact",
+            observed=f"{len(row.observation.holdings)} files of the project, none broken",
+        )
+
+
+def _broken_here(row: Row) -> bool:
+    return row.broken.held in (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
+
+
+def _is_trusted(page: Page, row: Row) -> bool:
+    expires_at = page.freshness.expires_at
+    return expires_at is not None and expires_at > row.observation.finished_at

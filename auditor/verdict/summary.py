@@ -1,0 +1,247 @@
+"""The whole: one status, one sentence, one exit code, and what deleting would achieve."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from packaging.version import Version
+
+from auditor.model import (
+    Action,
+    DeletionSummary,
+    Finding,
+    FixChosen,
+    Gets,
+    HeldState,
+    LagState,
+    Plan,
+    Role,
+    Severity,
+    Status,
+    Summary,
+    Verdict,
+    When,
+    parse_version,
+)
+from auditor.verdict.context import Context
+from auditor.verdict.ruling import names
+
+__all__ = ["exit_code_of", "persists", "summarise", "summarise_deletion", "undetermined"]
+
+_HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
+
+
+def persists(verdict: Verdict) -> bool:
+    """Whether a broken artifact is known to be listed, held or pinned here."""
+    return (
+        verdict.broken.listed is True
+        or verdict.broken.held in _HERE
+        or verdict.status is Status.PINNED
+    )
+
+
+def undetermined(verdict: Verdict) -> bool:
+    """Whether it is not known if a broken artifact persists here."""
+    if persists(verdict) or verdict.status in (Status.ABSENT, Status.CLEAN):
+        return False
+    if verdict.location.role is Role.PIN:
+        return verdict.status is Status.UNKNOWN
+    lists = verdict.location.role is Role.INDEX and verdict.broken.listed is None
+    return lists or verdict.broken.held is HeldState.UNKNOWN
+
+
+def fails(verdict: Verdict, plan: Plan) -> bool:
+    """Whether this row makes the audit fail."""
+    if verdict.waived is not None or verdict.status not in plan.fail_on:
+        return False
+    if not verdict.location.required and verdict.status in (Status.UNKNOWN, Status.ABSENT):
+        return False
+    return not (plan.grace and verdict.lag.state is LagState.WITHIN_LAG)
+
+
+def exit_code_of(
+    verdicts: Sequence[Verdict], findings: Sequence[Finding], plan: Plan, *, interrupted: bool
+) -> int:
+    """The exit code of one incident (design section 5): 1 failing, 3 inconclusive, else 0."""
+    if any(fails(v, plan) for v in verdicts) or any(f.failing for f in findings):
+        return 1
+    unknown = any(v.status is Status.UNKNOWN and v.location.required for v in verdicts)
+    return 3 if unknown or interrupted else 0
+
+
+def summarise(
+    context: Context,
+    verdicts: Sequence[Verdict],
+    findings: Sequence[Finding],
+    *,
+    interrupted: bool,
+    notes: Sequence[str],
+) -> Summary:
+    """Sum up every row of one incident."""
+    plan = context.plan
+    said = list(notes)
+    if context.offline:
+        said.insert(0, "No place answered at all: this machine seems to be offline.")
+    if interrupted:
+        said.insert(0, "The audit was interrupted; places not yet seen are unknown.")
+    return Summary(
+        status=_overall(verdicts),
+        exit_code=exit_code_of(verdicts, findings, plan, interrupted=interrupted),
+        sentence=_sentence(context, verdicts, findings),
+        locations=len(verdicts),
+        by_status=dict(sorted(Counter(v.status for v in verdicts).items(), key=_by_rank)),
+        fix_chosen=sum(v.fix.chosen is FixChosen.ALL for v in verdicts),
+        broken_persists=sum(map(persists, verdicts)),
+        unknown=sum(map(undetermined, verdicts)),
+        notes=tuple(dict.fromkeys(said)),
+    )
+
+
+def summarise_deletion(context: Context, verdicts: Sequence[Verdict]) -> DeletionSummary:
+    """What deleting at the source, and only there, would achieve."""
+    fates = {
+        (v.location.name, v.vantage): _fate(v) for v in verdicts if persists(v) or undetermined(v)
+    }
+    count = Counter(fates.values())
+    remain = tuple(sorted({name for (name, _), fate in fates.items() if fate == "remain"}))
+    breaks = sum(v.location.role is Role.PIN and v.status is Status.PINNED for v in verdicts)
+    return DeletionSummary(
+        sentence=_deletion_sentence(context, verdicts, count),
+        would_remove_at_once=count["at-once"],
+        would_remove_later=count["later"],
+        would_remain=count["remain"],
+        undetermined=count["undetermined"],
+        would_break_pins=breaks,
+        locations=remain,
+    )
+
+
+def _fate(verdict: Verdict) -> str:
+    """What deletion at the source makes of the copy at one row."""
+    after = verdict.counterfactuals.get(Action.DELETED)
+    if after is None or undetermined(verdict):
+        return "undetermined"
+    if after.listed or after.held in _HERE:
+        return "remain"
+    gone = after.listed is not None or verdict.location.role is not Role.INDEX
+    if gone and after.held is HeldState.NOT_HELD:
+        return _fate_by_time(after.when)
+    return "undetermined"
+
+
+def _fate_by_time(when: When | datetime) -> str:
+    if when is When.AT_ONCE:
+        return "at-once"
+    return "later" if isinstance(when, datetime) else "undetermined"
+
+
+def _by_rank(item: tuple[Status, int]) -> int:
+    return item[0].rank
+
+
+def _overall(verdicts: Sequence[Verdict]) -> Status:
+    """The worst row; waived failures, and what is not required, do not speak for the whole."""
+    counting = [
+        v
+        for v in verdicts
+        if v.waived is None
+        and (v.location.required or v.status not in (Status.UNKNOWN, Status.ABSENT))
+    ]
+    return min((v.status for v in counting or verdicts), key=lambda s: s.rank)
+
+
+def _sentence(context: Context, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> str:
+    """The answer to *is it rolled forward everywhere?*, with this audit's numbers."""
+    project, line = context.incident.project, context.line
+    failing = [v for v in verdicts if v.waived is None and v.status.severity is Severity.FAIL]
+    unknown = [v for v in verdicts if v.status is Status.UNKNOWN and v.location.required]
+    if failing:
+        text = (
+            f"{project} {line.broken_text} is not rolled forward: of "
+            f"{_places(len(verdicts))}, {_failing(failing)}"
+        )
+    elif findings:
+        text = f"{project}: {findings[0].text.rstrip('.')}"
+    elif unknown:
+        text = (
+            f"Nothing failed, but {len(unknown)} of {_places(len(verdicts))} could not be "
+            f"determined: {names(v.location.name for v in unknown)}"
+        )
+        return text + "."
+    else:
+        kept = sum(map(persists, verdicts))
+        text = (
+            f"{project} is rolled forward: every unpinned install gets "
+            f"{_chosen(context, verdicts)}; {line.broken_text} still listed or held at {kept} of "
+            f"{_places(len(verdicts))}"
+        )
+    if unknown:
+        text += f"; {len(unknown)} could not be determined"
+    return text + "."
+
+
+def _failing(failing: Sequence[Verdict]) -> str:
+    """Tell the failures by what they mean for somebody who installs."""
+    words = {
+        Status.EXPOSED: (
+            "still gives it to unpinned installs",
+            "still give it to unpinned installs",
+        ),
+        Status.TAMPERED: ("has other bytes under its name", "have other bytes under its name"),
+        Status.PINNED: ("is pinned to it", "are pinned to it"),
+        Status.BEHIND: ("does not offer the fix", "do not offer the fix"),
+    }
+    count = Counter(v.status for v in failing)
+    return ", ".join(
+        f"{count[status]} {one if count[status] == 1 else many}"
+        for status, (one, many) in words.items()
+        if count[status]
+    )
+
+
+def _chosen(context: Context, verdicts: Sequence[Verdict]) -> str:
+    """The versions that installers get, that of the running interpreter first."""
+    running = {e.id for e in context.environments if e.running}
+    cells = [c for v in verdicts for c in v.selections if c.counts and c.version]
+    here = {c.version for c in cells if c.environment in running and c.version}
+    others = {c.version for c in cells if c.version} - here
+    if not here:
+        return names(_ascending(others)) or "the fix"
+    text = f"{names(_ascending(here))} on this interpreter"
+    return text + (f" and {names(_ascending(others))} on others" if others else "")
+
+
+def _ascending(versions: set[str]) -> list[str]:
+    return sorted(versions, key=lambda text: (parse_version(text) or Version("0"), text))
+
+
+def _places(number: int) -> str:
+    return f"{number} place" if number == 1 else f"{number} places"
+
+
+def _deletion_sentence(context: Context, verdicts: Sequence[Verdict], count: Counter[str]) -> str:
+    """The argument, from this audit's own numbers."""
+    holding = [v for v in verdicts if persists(v)]
+    if not holding:
+        return "No audited place is known to list or hold the broken release."
+    broken, source = context.line.broken_text, context.source
+    others = [v for v in holding if not v.is_source]
+    still = sum(
+        v.counterfactuals[Action.DELETED].unpinned_gets is Gets.BROKEN
+        for v in others
+        if Action.DELETED in v.counterfactuals
+    )
+    where = f"at {source.name}" if source else "at the source"
+    text = (
+        f"Deleting {broken} {where} acts on one place; "
+        f"{len(others)} of the {_places(len(holding))} that list or hold it are elsewhere"
+    )
+    if count["remain"]:
+        text += f", {count['remain']} would certainly keep it"
+    if still:
+        text += f", {still} would go on installing it"
+    if count["undetermined"]:
+        text += f", and for {count['undetermined']} nothing promises that it would ever go away"
+    return text + "."

@@ -1,0 +1,288 @@
+"""The fan-out: order, deadlines, limits, interruption, and probes that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from auditor.contracts import Assignment, Credentials, ProbeKind
+from auditor.engine import INTERRUPTED, Audit, Event, Limits
+from auditor.errors import Denied, GuardRefused, Malformed, Unreachable
+from auditor.model import (
+    Incident,
+    Location,
+    Observation,
+    Outcome,
+    Plan,
+    RequestRecord,
+    Role,
+    Touch,
+    Vantage,
+)
+from tests.verdict.stage import CURRENT, OLD, page
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+Behaviour = Callable[[Assignment], Awaitable[Observation]]
+
+
+def seen(assignment: Assignment, **facts: object) -> Observation:
+    return replace(
+        Observation(
+            location="whatever the probe says",
+            vantage="nowhere",
+            incident="none",
+            outcome=Outcome.OBSERVED,
+            started_at=NOW,
+            finished_at=NOW,
+        ),
+        **facts,
+    )
+
+
+async def quick(assignment: Assignment) -> Observation:
+    return seen(assignment)
+
+
+async def hang(assignment: Assignment) -> Observation:
+    record = RequestRecord(
+        location=assignment.location.name,
+        method="GET",
+        url="http://127.0.0.1/",
+        touch=Touch.REFRESHES_INDEX,
+        status=None,
+        sent_at=NOW,
+    )
+    assignment.ledger.write(record)
+    await asyncio.sleep(3600)
+    raise AssertionError("never comes here")
+
+
+def kind(name: str, behaviour: Behaviour) -> ProbeKind:
+    return ProbeKind(name=name, summary="a stand-in", role=Role.INDEX, observe=behaviour)
+
+
+def place(name: str, kind_name: str | None = None, **facts: object) -> Location:
+    return replace(
+        Location(name=name, kind=kind_name or name, role=Role.INDEX, url="http://127.0.0.1/"),
+        **facts,
+    )
+
+
+def incident(name: str = "brokenpkg") -> Incident:
+    return Incident(id=name, project=name, broken=("1.2.3",), fixed=("1.2.4",))
+
+
+def audit(
+    *places: Location,
+    behaviours: dict[str, Behaviour],
+    incidents: tuple[Incident, ...] = (),
+    on_event: Callable[[Event], None] | None = None,
+    credentials: dict[str, Credentials] | None = None,
+) -> Audit:
+    plan = Plan(
+        incidents=incidents or (incident(),),
+        locations=places,
+        vantage=Vantage(id="here"),
+        tool_version="0.0",
+        created_at=NOW,
+        contact="ops@example.org",
+    )
+    kinds = {name: kind(name, behaviour) for name, behaviour in behaviours.items()}
+    return Audit(plan, credentials or {}, kinds, on_event=on_event)
+
+
+async def test_every_place_gives_one_observation_in_the_order_of_the_plan() -> None:
+    places = [place(name, "quick") for name in ("c", "a", "b")]
+    found = await audit(*places, behaviours={"quick": quick}).run()
+    assert [(o.location, o.vantage, o.incident) for o in found] == [
+        (name, "here", "brokenpkg") for name in ("c", "a", "b")
+    ]
+
+
+async def test_the_source_is_seen_before_anything_else_is_asked() -> None:
+    order: list[str] = []
+
+    async def note(assignment: Assignment) -> Observation:
+        order.append(f"{assignment.location.name} begins")
+        await asyncio.sleep(0)
+        order.append(f"{assignment.location.name} ends")
+        return seen(assignment)
+
+    places = [place(n, "note", upstream="root") for n in ("a", "b")]
+    await audit(*places, place("root", "note"), behaviours={"note": note}).run()
+    assert order[:2] == ["root begins", "root ends"]
+    assert sorted(order[2:4]) == ["a begins", "b begins"]
+
+
+@pytest.mark.parametrize(("files", "expected"), [(CURRENT, True), (OLD, False), (None, None)])
+async def test_later_probes_know_whether_the_source_lists_the_fix(
+    files: tuple[object, ...] | None, expected: bool | None
+) -> None:
+    told: list[bool | None] = []
+
+    async def root(assignment: Assignment) -> Observation:
+        assert assignment.source is None
+        return seen(assignment, pages=() if files is None else (page(files),))
+
+    async def leaf(assignment: Assignment) -> Observation:
+        assert assignment.source is not None
+        told.append(assignment.source.lists_fix)
+        return seen(assignment)
+
+    places = (place("leaf", upstream="root"), place("root"))
+    await audit(*places, behaviours={"root": root, "leaf": leaf}).run()
+    assert told == [expected]
+
+
+async def test_a_place_that_hangs_costs_its_deadline_and_nobody_else() -> None:
+    finished: list[str] = []
+    places = [place("slow", "hang", timeout_s=0.2), place("a", "quick"), place("b", "quick")]
+    started = time.monotonic()
+    found = await audit(
+        *places,
+        behaviours={"hang": hang, "quick": quick},
+        on_event=lambda e: finished.append(e.location) if e.phase == "finished" else None,
+    ).run()
+    assert time.monotonic() - started >= 0.2
+    assert finished == ["a", "b", "slow"]
+    assert (found[0].outcome, found[0].detail) == (
+        Outcome.UNREACHABLE,
+        "no complete answer in 0.2 s",
+    )
+
+
+async def test_a_cancelled_probe_keeps_the_requests_that_it_made() -> None:
+    (found,) = await audit(place("slow", "hang", timeout_s=0.05), behaviours={"hang": hang}).run()
+    assert [r.url for r in found.requests] == ["http://127.0.0.1/"]
+    assert found.connected is False
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "connected"),
+    [
+        (Unreachable("refused", connected=False), Outcome.UNREACHABLE, False),
+        (Unreachable("reset", connected=True), Outcome.UNREACHABLE, True),
+        (Denied("401"), Outcome.DENIED, None),
+        (GuardRefused("may store"), Outcome.SKIPPED, None),
+        (Malformed("no index"), Outcome.MALFORMED, None),
+        (KeyError("bug"), Outcome.MALFORMED, None),
+    ],
+)
+async def test_whatever_a_probe_raises_is_an_observation(
+    error: Exception, outcome: Outcome, connected: bool | None
+) -> None:
+    async def fail(assignment: Assignment) -> Observation:
+        raise error
+
+    (found,) = await audit(place("x", "fail"), behaviours={"fail": fail}).run()
+    assert (found.outcome, found.connected) == (outcome, connected)
+    assert found.detail
+
+
+async def test_no_secret_survives_in_the_text_of_an_exception() -> None:
+    async def leak(assignment: Assignment) -> Observation:
+        raise ValueError(f"cannot log in as {assignment.credentials.password}")
+
+    canary = "canary-7d1f"
+    (found,) = await audit(
+        place("x", "leak"),
+        behaviours={"leak": leak},
+        credentials={"x": Credentials(username="u", password=canary)},
+    ).run()
+    assert canary not in repr(found)
+    assert "cannot log in as" in found.detail
+
+
+async def test_a_kind_without_probe_is_skipped_and_says_so() -> None:
+    (found,) = await audit(place("x", "quantum-mirror"), behaviours={}).run()
+    assert found.outcome is Outcome.SKIPPED
+    assert "quantum-mirror" in found.detail
+
+
+async def test_stopping_keeps_what_was_seen_and_says_what_was_not() -> None:
+    def stop_after_first(event: Event) -> None:
+        if event.phase == "finished" and event.location == "a":
+            the_audit.stop()
+
+    places = [place("a", "quick"), place("slow", "hang"), place("slower", "hang")]
+    the_audit = audit(*places, behaviours={"hang": hang, "quick": quick}, on_event=stop_after_first)
+    found = await asyncio.wait_for(the_audit.run(), 5)
+    assert the_audit.interrupted
+    assert [o.outcome for o in found] == [Outcome.OBSERVED, Outcome.SKIPPED, Outcome.SKIPPED]
+    assert {o.detail for o in found[1:]} == {INTERRUPTED}
+
+
+async def test_stopping_during_the_source_leaves_every_place_unseen() -> None:
+    def stop(event: Event) -> None:
+        the_audit.stop()
+
+    places = (place("root", "hang"), place("leaf", "quick", upstream="root"))
+    the_audit = audit(*places, behaviours={"hang": hang, "quick": quick}, on_event=stop)
+    found = await asyncio.wait_for(the_audit.run(), 5)
+    assert [o.outcome for o in found] == [Outcome.SKIPPED, Outcome.SKIPPED]
+
+
+async def test_every_incident_is_looked_up_at_every_place() -> None:
+    incidents = tuple(incident(f"p{n}") for n in range(10))
+    events: list[Event] = []
+    found = await audit(
+        place("a", "quick"),
+        place("b", "quick"),
+        behaviours={"quick": quick},
+        incidents=incidents,
+        on_event=events.append,
+    ).run()
+    assert {(o.location, o.incident) for o in found} == {
+        (name, i.id) for name in "ab" for i in incidents
+    }
+    assert events[-1].done == events[-1].total == 20
+
+
+async def test_a_location_is_not_asked_about_more_incidents_at_once_than_its_limit() -> None:
+    now, most = 0, 0
+
+    async def count(assignment: Assignment) -> Observation:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return seen(assignment)
+
+    incidents = tuple(incident(f"p{n}") for n in range(30))
+    await audit(place("a", "count"), behaviours={"count": count}, incidents=incidents).run()
+    assert most == 4
+
+
+async def test_limits_bound_each_host_and_the_whole() -> None:
+    limits = Limits(concurrency=3, concurrency_per_host=2)
+    now: dict[str, int] = {}
+    most: dict[str, int] = {}
+
+    async def hold(host: str) -> None:
+        async with limits.slot(host):
+            for name in (host, "all"):
+                now[name] = now.get(name, 0) + 1
+                most[name] = max(most.get(name, 0), now[name])
+            await asyncio.sleep(0)
+            for name in (host, "all"):
+                now[name] -= 1
+
+    await asyncio.gather(*(hold(host) for host in "aaaaabbbbb"))
+    assert most == {"a": 2, "b": 2, "all": 3}
+
+
+async def test_the_user_agent_names_the_program_and_its_contact() -> None:
+    agents: list[str] = []
+
+    async def note(assignment: Assignment) -> Observation:
+        agents.append(assignment.user_agent_suffix)
+        return seen(assignment)
+
+    await audit(place("a", "note"), behaviours={"note": note}).run()
+    assert agents == ["propagation-auditor/0.0 (+ops@example.org)"]
