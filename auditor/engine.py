@@ -93,7 +93,7 @@ class Audit:
         self._on_event = on_event or (lambda event: None)
         self._total = len(plan.incidents) * len(plan.locations)
         self._done = 0
-        self._tasks: set[asyncio.Task[Sequence[Observation]]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> tuple[Observation, ...]:
         """Look at every location and return one observation for each, in the plan's order."""
@@ -117,16 +117,19 @@ class Audit:
         self, locations: Sequence[Location], facts: Mapping[str, SourceFacts]
     ) -> list[Observation]:
         """Look at all of these at once; a location's own incidents share a few workers."""
-        tasks = {
-            asyncio.create_task(self._visit(location, queue, facts))
+        seen: list[Observation] = []
+        self._tasks = {
+            asyncio.create_task(self._visit(location, queue, facts, seen))
             for location in locations
             for queue in [iter(self._plan.incidents)]
             for _ in range(min(self._plan.concurrency_per_host, len(self._plan.incidents)))
         }
-        self._tasks = tasks
         if self.interrupted:
             self.stop()
-        seen = [o for observations in await asyncio.gather(*tasks) for o in observations]
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            # A worker that was stopped before it began has nothing to say; a bug has.
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                raise result
         return [*seen, *self._unseen(locations, seen)]
 
     async def _visit(
@@ -134,9 +137,9 @@ class Audit:
         location: Location,
         incidents: Iterator[Incident],
         facts: Mapping[str, SourceFacts],
-    ) -> Sequence[Observation]:
+        seen: list[Observation],
+    ) -> None:
         """Work through the incidents that are left for one location."""
-        seen: list[Observation] = []
         for incident in incidents:
             if self.interrupted:
                 break
@@ -147,7 +150,6 @@ class Audit:
             self._tell(location, incident, "finished", observation)
             if cancelled:
                 break
-        return seen
 
     async def _look(
         self, location: Location, incident: Incident, source: SourceFacts | None
