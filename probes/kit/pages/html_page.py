@@ -1,0 +1,253 @@
+"""Index pages in HTML (PEP 503), with the attributes of PEP 592, 629, 658, 708, 740 and 792."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from urllib.parse import urljoin
+
+from selectolax.lexbor import LexborHTMLParser
+
+from auditor.errors import Malformed
+from auditor.model import Candidate, Yank
+from auditor.model.filename import version_in
+from probes.kit.pages import fields
+from probes.kit.pages.html_text import (
+    check_ending,
+    check_hidden_anchors,
+    only_index_markup,
+    to_utf8,
+)
+from probes.kit.pages.json_entry import note_odd_egg
+from probes.kit.pages.links import BadLink, FileLink, LinkReader
+from probes.kit.pages.parsed import MAX_ENTRIES, FaultLog, ParsedPage, excerpt
+
+__all__ = ["parse_html"]
+
+Attributes = dict[str, str | None]
+
+# What distributions were ever called. pip installs fewer; the others are listed and lose.
+_INSTALLABLE = (".whl", ".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz")
+_LEGACY = (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg", ".tar.z", ".tar.lzma", ".tar.lz", ".tlz")
+_FILE_ENDINGS = _INSTALLABLE + _LEGACY
+_FILE_ATTRIBUTES = frozenset({"data-requires-python", "data-yanked", "data-core-metadata"})
+
+_INDEX_HEADING = re.compile(r"\b(?:links for|simple (?:package )?index)\b", re.IGNORECASE)
+_H1 = re.compile(rb"<h1(?:\s[^<>]*)?>([^<>]{1,300})", re.IGNORECASE)
+_HEADING_NAME = re.compile(r"\blinks for\s+(\S+)", re.IGNORECASE)
+# Written by PyPI and bandersnatch behind the end of the page.
+_SERIAL = re.compile(rb"<!--\s*SERIAL\s+([0-9]{1,30})\s*-->")
+_SERIAL_TAIL_BYTES = 512
+
+
+def parse_html(
+    body: bytes, *, url: str, project: str, charset: str | None, faults: FaultLog
+) -> ParsedPage:
+    """Read a page in HTML.
+
+    Args:
+        charset: as the Content-Type names it; None if it names none.
+
+    Raises:
+        Malformed: it is a web page that is no index, or of another major API version.
+    """
+    page = to_utf8(body, charset, faults)
+    check_ending(page, faults)
+    tree = LexborHTMLParser(only_index_markup(page))
+    meta = _meta(tree)
+    api_version = fields.check_api_version(_first(meta, "repository-version"), faults)
+    anchors = [node.attributes for node in tree.css("a")]
+    check_hidden_anchors(page, len(anchors), faults)
+    candidates = _candidates(anchors, _links(tree, url, faults), project, faults)
+    headings = _headings(tree, page)
+    if "repository-version" not in meta and not _is_index(candidates, headings):
+        raise Malformed(
+            "this URL answers a web page that is no index"
+            f" ({excerpt(' / '.join(headings)) or 'no title'}): "
+            "look at it in a browser; it may be a login page or a proxy's notice"
+        )
+    status, reason = _status(meta, faults)
+    serial = _serial(page, faults)
+    name = fields.check_name(_name(headings), project, faults)
+    tracks = fields.read_texts(meta.get("tracks"), "tracks", faults)
+    alternates = fields.read_texts(meta.get("alternate-locations"), "alternate-locations", faults)
+    return ParsedPage(
+        candidates=tuple(candidates),
+        faults=faults.faults(),
+        complete=not faults.loses_entry,
+        project_status=status,
+        project_status_reason=reason,
+        versions=None,
+        api_version=api_version,
+        serial=serial,
+        name=name,
+        tracks=tracks or (),
+        alternate_locations=alternates or (),
+    )
+
+
+def _meta(tree: LexborHTMLParser) -> dict[str, list[str]]:
+    """Collect `<meta name="pypi:KEY" content="…">`."""
+    found: dict[str, list[str]] = {}
+    for node in tree.css("meta[name]"):
+        name = node.attributes.get("name") or ""
+        content = node.attributes.get("content")
+        if name.startswith("pypi:") and content is not None:
+            found.setdefault(name.removeprefix("pypi:"), []).append(content)
+    return found
+
+
+def _first(meta: dict[str, list[str]], key: str) -> str | None:
+    return meta.get(key, [None])[0]
+
+
+def _headings(tree: LexborHTMLParser, page: bytes) -> list[str]:
+    """Return title and first heading. (`only_index_markup` may have removed the latter's tags.)"""
+    title, heading = tree.css_first("title"), _H1.search(page)
+    texts = [title.text(strip=True)[:300]] if title is not None else []
+    return texts + ([unescape(heading[1].decode("utf-8", "replace"))] if heading else [])
+
+
+def _links(tree: LexborHTMLParser, url: str, faults: FaultLog) -> LinkReader:
+    """Return the reader of this page's addresses, which `<base>` may change."""
+    base = tree.css_first("base[href]")
+    href = base.attributes.get("href") if base is not None else None
+    if not href:
+        return LinkReader(url)
+    if not href.startswith(("https://", "http://", "file://")):
+        faults.detail("page", "its <base> is relative; pip does not resolve it", href)
+    try:
+        return LinkReader(urljoin(url, href))
+    except ValueError:
+        faults.detail("page", "its <base> is no URL", href)
+        return LinkReader(url)
+
+
+def _candidates(
+    anchors: list[Attributes], links: LinkReader, project: str, faults: FaultLog
+) -> list[Candidate]:
+    if len(anchors) > MAX_ENTRIES:
+        problem = f"{len(anchors)} anchors; only the first {MAX_ENTRIES} were read"
+        faults.lost("anchors", problem)
+    candidates = []
+    for index, attributes in enumerate(anchors[:MAX_ENTRIES]):
+        candidate = _read_anchor(attributes, index, links, project, faults)
+        if candidate is not None:
+            candidates.append(candidate)
+    return candidates
+
+
+def _read_anchor(
+    attributes: Attributes, index: int, links: LinkReader, project: str, faults: FaultLog
+) -> Candidate | None:
+    """Read one anchor; None if it is a way to somewhere else, as on every web page."""
+    href = attributes.get("href")
+    if not href:
+        if _claims_to_be_a_file(attributes):
+            faults.lost(f"anchors[{index}]", "it has no href", str(attributes))
+        return None
+    try:
+        link = links.read(href)
+    except BadLink as error:
+        # `mailto:` and the like are no files; an address that ends like one may be.
+        if _claims_to_be_a_file(attributes) or _looks_like_a_file(href.partition("?")[0]):
+            faults.lost(f"anchors[{index}]", str(error), href)
+        return None
+    version = version_in(link.filename, project)
+    if not (
+        version is not None
+        or link.hashes
+        or link.bad_hash
+        or link.egg
+        or _looks_like_a_file(link.filename)
+        or _claims_to_be_a_file(attributes)
+    ):
+        return None
+    note_odd_egg(link, project, faults)
+    return _candidate(attributes, link, version, faults)
+
+
+def _claims_to_be_a_file(attributes: Attributes) -> bool:
+    return not _FILE_ATTRIBUTES.isdisjoint(attributes)
+
+
+def _looks_like_a_file(text: str) -> bool:
+    return text.partition("#")[0].lower().endswith(_FILE_ENDINGS)
+
+
+def _candidate(
+    attributes: Attributes, link: FileLink, version: str | None, faults: FaultLog
+) -> Candidate:
+    def note(problem: str, seen: object) -> None:
+        faults.detail(link.filename, problem, seen)
+
+    if link.bad_hash:
+        note("the hash in its URL is no digest", link.bad_hash)
+    yanked, reason = _yank(attributes, note)
+    return Candidate(
+        filename=link.filename,
+        version=version,
+        url=link.url,
+        hashes=link.hashes,
+        yanked=yanked,
+        yank_reason=reason,
+        requires_python=fields.read_requires_python(attributes.get("data-requires-python"), note),
+        has_metadata=_has_metadata(attributes),
+        provenance=fields.read_provenance(attributes.get("data-provenance"), note),
+    )
+
+
+def _yank(attributes: Attributes, note: fields.Note) -> tuple[Yank, str | None]:
+    """Read `data-yanked` (PEP 592): that it is there is what counts, its text is the reason."""
+    if "data-yanked" not in attributes:
+        return Yank.NO, None
+    text = attributes["data-yanked"]
+    if text is None:
+        # To PEP 592 this file is yanked; pip 26.3 and uv overlook an attribute without `=`.
+        note("its data-yanked has no value, which installers read as not yanked", "")
+        return Yank.UNKNOWN, None
+    return Yank.YES, fields.read_reason(text, note)
+
+
+def _has_metadata(attributes: Attributes) -> bool:
+    """Read `data-core-metadata`, else its older name (PEP 714): `true` or `algorithm=digest`.
+
+    As in pip, every value but none announces the sidecar.
+    """
+    older = attributes.get("data-dist-info-metadata")
+    return older is not None or attributes.get("data-core-metadata") is not None
+
+
+def _is_index(candidates: list[Candidate], headings: list[str]) -> bool:
+    """Say whether this is an index page, perhaps of a project without files.
+
+    A login page or a captive portal must not be taken for "the project has no files", so that one
+    of these is demanded: the meta element of PEP 629, the heading that index servers write, a file
+    of this project, a link with a hash.
+    """
+    return any(_INDEX_HEADING.search(heading) for heading in headings) or any(
+        candidate.version is not None or candidate.hashes for candidate in candidates
+    )
+
+
+def _name(headings: list[str]) -> str | None:
+    for heading in headings:
+        if match := _HEADING_NAME.search(heading):
+            return match[1]
+    return None
+
+
+def _status(meta: dict[str, list[str]], faults: FaultLog) -> tuple[str | None, str | None]:
+    def note(problem: str, seen: object) -> None:
+        faults.detail("page", problem, seen)
+
+    reason = _first(meta, "project-status-reason")
+    return (
+        fields.read_status(_first(meta, "project-status"), faults),
+        fields.read_reason(reason, note) if reason else None,
+    )
+
+
+def _serial(page: bytes, faults: FaultLog) -> int | None:
+    found = _SERIAL.findall(page[-_SERIAL_TAIL_BYTES:])
+    return fields.read_serial(found[-1].decode("ascii"), faults) if found else None

@@ -1,0 +1,197 @@
+"""From an address on a page to the file that an installer would see behind it.
+
+The rules are pip's (`models/link.py`): the file name is the last part of the URL's path, unquoted;
+a hash is the first `#algorithm=value` that pip supports.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+import msgspec
+
+from probes.kit.pages.digests import is_digest
+from probes.kit.pages.parsed import storable
+
+__all__ = [
+    "MAX_URL_CHARS",
+    "BadLink",
+    "FileLink",
+    "LinkReader",
+    "is_filename",
+    "without_credentials",
+]
+
+# Signed addresses of object stores stay below 2,000 characters; servers refuse 8,000.
+MAX_URL_CHARS = 8_192
+# No file system takes more than 255 bytes.
+MAX_FILENAME_CHARS = 1_024
+
+SCHEMES = frozenset({"http", "https", "file"})
+
+# Nearly every address on a page has this shape, and for it no parsing of URLs is needed: nothing
+# to unquote, no credentials, no query. (Parsing each cost half of the time of a page.)
+_PLAIN = re.compile(
+    r"(https?://\w[\w.-]*(?::[0-9]{1,4})?/|(?:\.\./)*|/)(\w[\w.+~!/-]*)(?:#sha256=([0-9a-f]{64}))?",
+    re.ASCII,
+)
+# pip: `LinkHash._hash_url_fragment_re`, searched in the whole URL, first match wins.
+_HASH = re.compile(r"[#&](sha512|sha384|sha256|sha224|sha1|md5)=([^&]*)")
+_EGG = re.compile(r"[#&]egg=([^&]*)")
+_QUERY_SAFE = "%/?:@!$&'()*+,;=-._~[]"
+
+
+class BadLink(ValueError):
+    """No file can be fetched from this address; the text says why."""
+
+
+# A struct, as thousands are made per page: a named tuple costs three times as much.
+class FileLink(msgspec.Struct, frozen=True, gc=False):
+    """Where a file is, and what its address says of it.
+
+    Attributes:
+        url: absolute, without credentials and fragment.
+        filename: the last part of the path, unquoted.
+        hashes: of the fragment; empty if there is none or it cannot be used.
+        bad_hash: `algorithm=…` of a fragment that is no digest; "" if there is none.
+        egg: what an `#egg=` fragment says, which pip reads instead of the file name; "" if none.
+    """
+
+    url: str
+    filename: str
+    hashes: dict[str, str] = {}
+    bad_hash: str = ""
+    egg: str = ""
+
+
+class LinkReader:
+    """Reads the addresses of one page.
+
+    Args:
+        base: URL against which relative ones are resolved.
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._joined: dict[str, str] = {}
+        self._origin = ""
+
+    def plain(self, href: str) -> FileLink | None:
+        """Read an address of the common shape; None if it has another one."""
+        match = _PLAIN.fullmatch(href)
+        if match is None or len(href) > MAX_URL_CHARS:
+            return None
+        prefix, path, digest = match.groups()
+        filename = path.rpartition("/")[2]
+        if not is_filename(filename) or "/." in path or "//" in path:
+            return None
+        if prefix[:4] != "http":
+            prefix = self._joined.get(prefix) or self._join(prefix)
+            if not prefix:
+                return None
+        hashes = {"sha256": digest} if digest else {}
+        return FileLink(prefix + path, filename, hashes)
+
+    def locate(self, url: str) -> tuple[str, str] | None:
+        """Return absolute URL and file name of an address in which every character is harmless.
+
+        None if it is of no common shape. Most addresses on a page begin as the one before.
+        """
+        if self._origin and url.startswith(self._origin):
+            return url, url.rpartition("/")[2]
+        link = self.plain(url)
+        if link is None or link.hashes:
+            return None
+        if link.url == url:
+            self._origin = "/".join(url.split("/", 3)[:3]) + "/"
+        return link.url, link.filename
+
+    def _join(self, prefix: str) -> str:
+        """Resolve `../../` or `/` once per page; "" if the page's own URL is an odd one."""
+        try:
+            joined = self.read_any(f"{prefix}x").url
+        except BadLink:
+            return ""
+        self._joined[prefix] = joined.removesuffix("x")
+        return self._joined[prefix]
+
+    def read(self, href: str) -> FileLink:
+        """Read any address.
+
+        Raises:
+            BadLink: nothing can be fetched from it.
+        """
+        return self.plain(href) or self.read_any(href)
+
+    def read_any(self, href: str) -> FileLink:
+        """Read an address step by step, without the short cut.
+
+        Raises:
+            BadLink: nothing can be fetched from it.
+        """
+        if len(href) > MAX_URL_CHARS:
+            raise BadLink(f"its URL has {len(href)} characters, more than {MAX_URL_CHARS}")
+        if not storable(href):
+            raise BadLink("its URL holds half of a surrogate pair")
+        try:
+            # As pip: an absolute address is not normalised, a relative one is.
+            absolute = (
+                href if href.startswith(("https://", "http://")) else urljoin(self._base, href)
+            )
+            url, path = _checked(absolute)
+        except BadLink:
+            raise
+        except ValueError as error:  # whose text may hold credentials
+            raise BadLink("its URL cannot be parsed") from error
+        filename = _last_part(path)
+        hashes, bad_hash = _hash(absolute)
+        egg = _EGG.search(absolute)
+        return FileLink(url, filename, hashes, bad_hash, egg[1] if egg else "")
+
+
+def without_credentials(url: str) -> str:
+    """Return the URL without `user:password@` and fragment.
+
+    Raises:
+        ValueError: it cannot be parsed as a URL.
+    """
+    parts = urlsplit(url)
+    netloc = parts.netloc.rpartition("@")[2]
+    path = quote(parts.path, safe=_QUERY_SAFE.replace("?", ""))
+    query = quote(parts.query, safe=_QUERY_SAFE)
+    return urlunsplit((parts.scheme, netloc, path, query, ""))
+
+
+def is_filename(name: str) -> bool:
+    """Say whether the last part of a path can be the name of a file."""
+    return name not in {"", ".", ".."} and len(name) <= MAX_FILENAME_CHARS
+
+
+def _checked(absolute: str) -> tuple[str, str]:
+    """Return the clean URL and the raw path of an address that can be followed."""
+    parts = urlsplit(absolute)
+    if parts.scheme not in SCHEMES:
+        raise BadLink(f"the scheme {parts.scheme[:20]!r} of its URL is not http, https or file")
+    if parts.scheme != "file" and not parts.hostname:
+        raise BadLink("its URL names no host")
+    _ = parts.port  # raises ValueError for anything that is no port
+    return without_credentials(absolute), parts.path
+
+
+def _last_part(path: str) -> str:
+    """Return the file name as pip finds it: unquote first, then take what is behind the last /."""
+    filename = posixpath.basename(unquote(path).rstrip("/"))
+    if not is_filename(filename):
+        raise BadLink(f"its URL has no file name of 1 to {MAX_FILENAME_CHARS} characters")
+    return filename
+
+
+def _hash(url: str) -> tuple[dict[str, str], str]:
+    """Return the hash that pip takes from a URL, and its text if it is no digest."""
+    match = _HASH.search(url)
+    if match is None:
+        return {}, ""
+    algorithm, digest = match[1], match[2].lower()
+    return ({algorithm: digest}, "") if is_digest(algorithm, digest) else ({}, match[0][1:])
