@@ -1,0 +1,186 @@
+"""How to get in: who sees the credentials, which certificates are trusted, which proxy is used."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import netrc
+import os
+import ssl
+import urllib.request
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from auditor.contracts import Credentials
+from auditor.errors import ProbeError
+from probes.kit.origins import Origin, origin_of
+from probes.kit.redaction import redact_url
+
+__all__ = ["Access", "proxy_for"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Access:
+    """The credentials of one location, bound to its origin.
+
+    Attributes:
+        origin: the only one that gets to see them; None if the location has no URL.
+        credentials: as configured.
+        login: user and password from netrc, used where none are configured.
+    """
+
+    origin: Origin | None
+    credentials: Credentials
+    login: tuple[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return "Access(…)"
+
+    @classmethod
+    def to(cls, url: str | None, credentials: Credentials) -> Access:
+        """Bind credentials to the origin of a location's URL."""
+        origin = origin_of(url) if url else None
+        configured = credentials.username is not None or credentials.token is not None
+        login = None if configured or origin is None else _netrc_login(origin.host)
+        return cls(origin, credentials, login)
+
+    def authorization(self, url: str) -> str | None:
+        """Return the Authorization header for a URL; None where credentials must not go."""
+        if self.origin is None or origin_of(url) != self.origin:
+            return None
+        if self.credentials.token is not None:
+            return f"Bearer {self.credentials.token}"
+        if self.credentials.username is not None:
+            return _basic(self.credentials.username, self.credentials.password or "")
+        return _basic(*self.login) if self.login else None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that must never be written anywhere."""
+        secrets = [*self.credentials.secrets()]
+        if self.credentials.username is not None:
+            pair = f"{self.credentials.username}:{self.credentials.password or ''}"
+            secrets.append(pair)
+            # Many registries take a token as user name, with an empty password.
+            if not self.credentials.password:
+                secrets.append(self.credentials.username)
+        if self.login:
+            secrets += [self.login[1], ":".join(self.login)]
+        return tuple(secrets)
+
+    def tls(self, url: str) -> ssl.SSLContext | None:
+        """Return the TLS settings for a URL; None if it is not encrypted.
+
+        The client certificate and `insecure` are for the location's own origin only: a redirect
+        must lead neither to our identity nor to an unverified stranger.
+
+        Raises:
+            ProbeError: a certificate file cannot be read.
+        """
+        origin = origin_of(url)
+        if origin.scheme != "https":
+            return None
+        own = origin == self.origin
+        return _tls_context(
+            self.credentials.ca_file,
+            self.credentials.client_cert if own else None,
+            self.credentials.client_key if own else None,
+            own and self.credentials.insecure,
+        )
+
+
+def _basic(username: str, password: str) -> str:
+    raw = f"{username}:{password}".encode()
+    return f"Basic {base64.b64encode(raw).decode('ascii')}"
+
+
+def _netrc_login(host: str) -> tuple[str, str] | None:
+    """Look a host up in netrc, as pip does. A file that cannot be read has no logins."""
+    named = os.environ.get("NETRC")
+    paths = [Path(named)] if named else [Path("~/.netrc"), Path("~/_netrc")]
+    for path in paths:
+        try:
+            found = netrc.netrc(str(path.expanduser())).authenticators(host)
+        except (OSError, netrc.NetrcParseError, UnicodeDecodeError, RuntimeError):
+            continue
+        if found is not None:
+            return found[0] or "", found[2] or ""
+    return None
+
+
+@lru_cache(maxsize=64)
+def _tls_context(
+    ca_file: str | None, client_cert: str | None, client_key: str | None, insecure: bool
+) -> ssl.SSLContext:
+    """Make TLS settings. Loading the system's certificates takes long, so they are made once."""
+    try:
+        context = _trusting(ca_file)
+        if client_cert is not None:
+            context.load_cert_chain(client_cert, client_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ProbeError(
+            f"a certificate file cannot be used: {error.strerror or type(error).__name__}; "
+            "check ca_file, client_cert and client_key"
+        ) from error
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    if ca_file is not None:
+        return ssl.create_default_context(cafile=ca_file)
+    # The system's trust store, as pip uses it, so that a company's own authority is known.
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def proxy_for(url: str, via: str | None) -> str | None:
+    """Return the proxy through which a URL is asked, credentials included; None: directly.
+
+    Args:
+        url: what is asked.
+        via: the proxy that the location names; None: what the environment says.
+
+    Raises:
+        ProbeError: the proxy speaks a protocol that we do not.
+    """
+    proxy = via or _environment_proxy(origin_of(url))
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        parts = urlsplit(proxy)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ProbeError(f"the proxy {redact_url(proxy)} cannot be used; name it http://HOST:PORT")
+    return proxy
+
+
+def _environment_proxy(origin: Origin) -> str | None:
+    proxies = urllib.request.getproxies()
+    if urllib.request.proxy_bypass(origin.host_and_port) or _in_bypassed_network(
+        origin.host, proxies.get("no", "")
+    ):
+        return None
+    return proxies.get(origin.scheme) or proxies.get("all")
+
+
+def _in_bypassed_network(host: str, no_proxy: str) -> bool:
+    """Honour networks in NO_PROXY (`10.0.0.0/8`), as pip does and urllib does not."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    for entry in no_proxy.split(","):
+        try:
+            if "/" in entry and address in ipaddress.ip_network(entry.strip(), strict=False):
+                return True
+        except ValueError:
+            continue
+    return False

@@ -1,0 +1,77 @@
+"""One answer of a server, as it came over the wire and decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from auditor.errors import ProbeError
+
+__all__ = ["Answer", "Headers", "shown"]
+
+_MAX_HEADER_CHARS = 2000
+
+
+def shown(text: str, limit: int = _MAX_HEADER_CHARS) -> str:
+    """Make a header value storable: no surrogates, no control characters, bounded."""
+    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean[:limit])
+    return clean if len(text) <= limit else clean + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header fields in the order in which they came. Names compare without case."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def get(self, name: str) -> str | None:
+        """Return the first field of that name; None if there is none."""
+        return next(self.all(name), None)
+
+    def all(self, name: str) -> Iterator[str]:
+        """Yield every field of that name."""
+        wanted = name.lower()
+        return (shown(value) for key, value in self.fields if key.lower() == wanted)
+
+    def joined(self, name: str) -> str | None:
+        """Return all fields of that name as one list (RFC 9110, section 5.3); None if none."""
+        return ", ".join(self.all(name)) or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for one request, after redirects.
+
+    Attributes:
+        method: as sent.
+        sent_headers: the headers that the request had, without credentials.
+        asked_url: what was asked first; not redacted, like every URL in here.
+        url: what answered.
+        hops: every URL that a redirect led to, in order.
+        status: HTTP status.
+        headers: of the answer.
+        body: decoded; empty if `fault` says why.
+        body_sha256: digest of the decoded body; None if it is empty.
+        fault: why the body could not be decoded; None if it could.
+        wire_bytes: length of the body before decoding.
+        fetched_at: UTC.
+        proxy: the proxy that was used, without credentials; None: direct.
+        with_credentials: whether any were sent.
+    """
+
+    method: str
+    sent_headers: tuple[tuple[str, str], ...]
+    asked_url: str
+    url: str
+    hops: tuple[str, ...] = ()
+    status: int
+    headers: Headers
+    body: bytes = b""
+    body_sha256: str | None = None
+    fault: ProbeError | None = None
+    wire_bytes: int = 0
+    fetched_at: datetime
+    proxy: str | None = None
+    with_credentials: bool = False

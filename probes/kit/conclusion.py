@@ -1,0 +1,88 @@
+"""From single facts to one observation: the outcome of a location from those of its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from auditor.contracts import Assignment
+from auditor.model import (
+    Evidence,
+    FileHosting,
+    Holding,
+    Observation,
+    Outcome,
+    Page,
+    PageOutcome,
+)
+from probes.kit.redaction import Redactor
+
+__all__ = ["conclude", "outcome_of_pages"]
+
+# The best first: one view that was read makes the location observed; what became of the others
+# stays visible in their pages. A refusal by negotiation in *every* view means that no client can
+# read the place, which is malformed.
+_OUTCOMES = {
+    PageOutcome.OBSERVED: Outcome.OBSERVED,
+    PageOutcome.ABSENT: Outcome.ABSENT,
+    PageOutcome.DENIED: Outcome.DENIED,
+    PageOutcome.MALFORMED: Outcome.MALFORMED,
+    PageOutcome.REFUSED: Outcome.MALFORMED,
+    PageOutcome.UNREACHABLE: Outcome.UNREACHABLE,
+    PageOutcome.SKIPPED: Outcome.SKIPPED,
+}
+_RANK = {outcome: rank for rank, outcome in enumerate(_OUTCOMES)}
+
+
+def outcome_of_pages(pages: Iterable[Page]) -> tuple[Outcome, str]:
+    """Return the best outcome, and the cause in words if nothing was observed."""
+    ordered = sorted(pages, key=lambda page: _RANK[page.outcome])
+    if not ordered:
+        return Outcome.SKIPPED, "no page was asked for"
+    best = _OUTCOMES[ordered[0].outcome]
+    if best is Outcome.OBSERVED:
+        return best, ""
+    causes = (page.detail for page in reversed(ordered) if page.detail)
+    return best, next(causes, "")
+
+
+def conclude(
+    assignment: Assignment,
+    *,
+    outcome: Outcome,
+    started_at: datetime,
+    detail: str = "",
+    connected: bool | None = None,
+    pages: Sequence[Page] = (),
+    holdings: Sequence[Holding] = (),
+    holdings_complete: bool | None = None,
+    hosting: FileHosting = FileHosting.UNKNOWN,
+    proxy: str | None = None,
+    evidence: Sequence[Evidence] = (),
+    notes: Sequence[str] = (),
+    redactor: Redactor | None = None,
+) -> Observation:
+    """Make the observation, with every request that the ledger holds.
+
+    The redactor's last look covers what no single field can: a server that echoes our password in
+    a file name, a header or a type.
+    """
+    observation = Observation(
+        location=assignment.location.name,
+        vantage=assignment.vantage.id,
+        incident=assignment.incident.id,
+        outcome=outcome,
+        detail=detail,
+        connected=connected,
+        pages=tuple(pages),
+        holdings=tuple(holdings),
+        holdings_complete=holdings_complete,
+        file_hosting=hosting,
+        proxy=proxy,
+        evidence=tuple(evidence),
+        requests=assignment.ledger.records(),
+        started_at=started_at,
+        finished_at=assignment.now(),
+        notes=tuple(notes),
+    )
+    return redactor.scrub(observation) if redactor else observation

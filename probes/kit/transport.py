@@ -1,0 +1,251 @@
+"""One request on aiohttp: exactly the given headers, bounded, every failure named.
+
+This is the only module that imports aiohttp (and stamina), and it is imported when a probe first
+asks something: most of the time that `auditor --help` would take is in there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
+
+import aiohttp
+import stamina
+from yarl import URL
+
+from auditor.errors import Denied, Malformed, ProbeError, Unreachable
+from probes.kit.answer import Headers
+from probes.kit.decoding import MAX_WIRE_BYTES
+from probes.kit.origins import origin_of
+
+__all__ = ["ATTEMPTS", "Call", "ConnectionLost", "Reply", "Sending", "Transport", "retrying"]
+
+CONNECT_TIMEOUT_S = 10.0
+ATTEMPTS = 3
+_CHUNK_BYTES = 2**16
+# Literal headers only: what aiohttp adds of its own accord would make another cache variant.
+_AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+
+
+# stamina reports each retry to this logger; our ledger has them all. Without a handler Python
+# would print them to the terminal.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
+
+class ConnectionLost(Unreachable):
+    """The connection broke while it was in use; asking once more may help."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, connected=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, ready to be sent.
+
+    Attributes:
+        method, url, headers: as sent, credentials included.
+        proxy: through which it goes; None: directly.
+        tls: settings for https.
+        timeout_s: seconds for everything, from looking up the name to the last byte.
+        prefix_bytes: how much of the body is wanted; None: all of it.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    timeout_s: float
+    proxy: str | None = None
+    tls: ssl.SSLContext | None = None
+    prefix_bytes: int | None = None
+
+
+@dataclass(slots=True)
+class Sending:
+    """What has happened to a request so far; readable after it failed or was cancelled.
+
+    Attributes:
+        times: how often its headers left, as aiohttp counts it: the ledger must show each.
+        connected: whether there was a connection.
+        status: of the answer, as soon as its headers are here.
+    """
+
+    times: int = 0
+    connected: bool = False
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back: the body is as it was on the wire, and may be cut off if so wanted."""
+
+    status: int
+    headers: Headers
+    wire: bytes
+
+
+class Transport:
+    """A pool of connections with the habits that an auditor needs. Close it after use."""
+
+    def __init__(self, *, keep_connections: bool = True) -> None:
+        self._session = aiohttp.ClientSession(
+            # How many requests a host gets at once is decided by the run's limits, not here.
+            connector=aiohttp.TCPConnector(limit=0, force_close=not keep_connections),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_AUTOMATIC_HEADERS,
+            auto_decompress=False,
+            trust_env=False,
+            trace_configs=[_tracing()],
+        )
+        # aiohttp repeats a GET by itself when the connection closes under it. Retries are ours to
+        # decide and to count. There is no public switch; aiohttp's own TestClient sets this one.
+        # Should it vanish, the ledger still counts every repetition (see `Sending.times`).
+        self._session._retry_connection = False
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def exchange(self, call: Call, sending: Sending) -> Reply:
+        """Send one request and read the answer within bounds.
+
+        Raises:
+            Unreachable: nothing answered, or not in time.
+            Denied: a proxy wants credentials.
+            Malformed: the answer is not HTTP, or larger than any page.
+        """
+        async with self._respond(call, sending) as response:
+            sending.status = response.status
+            wire = await self._read(call, response)
+            return Reply(
+                status=response.status,
+                headers=Headers(tuple(response.headers.items())),
+                wire=wire,
+            )
+
+    @asynccontextmanager
+    async def _respond(self, call: Call, sending: Sending) -> AsyncIterator[aiohttp.ClientResponse]:
+        where = origin_of(call.url).host_and_port
+        try:
+            async with self._session.request(
+                call.method,
+                # Already encoded: requoting could ask for another cache entry than clients do.
+                URL(call.url, encoded=True),
+                headers=list(call.headers),
+                proxy=call.proxy,
+                ssl=call.tls if call.tls is not None else True,
+                allow_redirects=False,
+                timeout=_timeout(call.timeout_s),
+                trace_request_ctx=sending,
+            ) as response:
+                yield response
+        except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+            raise _translated(error, sending, where, call.timeout_s) from error
+
+    async def _read(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
+        limit = MAX_WIRE_BYTES if call.prefix_bytes is None else call.prefix_bytes
+        if call.method == "HEAD":
+            return b""
+        wire = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            wire += chunk
+            if len(wire) > limit:
+                response.close()  # the rest stays unread
+                if call.prefix_bytes is None:
+                    raise Malformed(f"the answer is larger than {limit} bytes, as no page is")
+                return bytes(wire[:limit])
+        return bytes(wire)
+
+
+def retrying(
+    on: Callable[[Exception], bool | float], timeout_s: float, wait_s: float
+) -> AsyncIterator[stamina.Attempt]:
+    """Return the attempts of one request.
+
+    Args:
+        on: whether an error is worth another attempt, or after how many seconds it is.
+        timeout_s: after which no further attempt begins.
+        wait_s: before the second attempt; later ones wait longer.
+    """
+    context = stamina.retry_context(
+        on=on, attempts=ATTEMPTS, timeout=timeout_s, wait_initial=wait_s, wait_jitter=wait_s
+    )
+    return aiter(context)
+
+
+def _timeout(total_s: float) -> aiohttp.ClientTimeout:
+    connect_s = min(CONNECT_TIMEOUT_S, total_s)
+    return aiohttp.ClientTimeout(total=total_s, connect=connect_s, sock_connect=connect_s)
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    async def connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        cast(Sending, context.trace_request_ctx).connected = True
+
+    async def sent(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        sending = cast(Sending, context.trace_request_ctx)
+        sending.connected = True
+        sending.times += 1
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(connected)
+    tracing.on_connection_reuseconn.append(connected)
+    tracing.on_request_headers_sent.append(sent)
+    return tracing
+
+
+def _translated(error: Exception, sending: Sending, where: str, timeout_s: float) -> ProbeError:
+    """Turn what aiohttp raises into an error of ours, which never quotes the URL."""
+    if isinstance(error, TimeoutError):
+        return _timed_out(sending, where, timeout_s)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientSSLError):
+        return _not_connected(error, where)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _refused_by_proxy(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Malformed(f"{where} answers with broken HTTP: {error.message[:120]!r}")
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return Malformed(f"the request to {where} cannot be formed: {type(error).__name__}")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return ConnectionLost(f"{where} broke off in the middle of its answer")
+    return ConnectionLost(f"{where} closed the connection without a full answer")
+
+
+def _timed_out(sending: Sending, where: str, timeout_s: float) -> Unreachable:
+    if not sending.connected:
+        return Unreachable(
+            f"no connection to {where} in time; check host, port and firewall", connected=False
+        )
+    return Unreachable(
+        f"{where} did not finish its answer within {timeout_s:g} s; raise timeout_s if it is slow",
+        connected=True,
+    )
+
+
+def _not_connected(error: Exception, where: str) -> Unreachable:
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
+        return Unreachable(
+            f"{where} has a certificate or TLS version that is not trusted here; "
+            "name its authority with ca_file",
+            connected=True,
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Unreachable(f"the name of {where} is not found; check its spelling", connected=False)
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return Unreachable(
+            "no connection to the proxy; check `via` or HTTP_PROXY/HTTPS_PROXY", connected=False
+        )
+    cause = getattr(error, "strerror", None) or "connection failed"
+    return Unreachable(f"{where}: {cause}; is it running?", connected=False)
+
+
+def _refused_by_proxy(error: aiohttp.ClientHttpProxyError) -> ProbeError:
+    if error.status in (401, 403, 407):
+        return Denied(f"the proxy refuses with {error.status}; check its user, password and rules")
+    return Unreachable(f"the proxy answers {error.status} for this host", connected=True)

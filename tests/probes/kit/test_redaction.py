@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import base64
+from urllib.parse import quote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes.kit.redaction import redact_text, redact_url
+
+CANARY = "c4nary-s3cret"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://user:{CANARY}@files.example/simple/",
+        f"https://{CANARY}@files.example/simple/",
+        f"https://files.example/a.whl?X-Amz-Signature={CANARY}&X-Amz-Date=1",
+        f"https://files.example/a.whl?x-amz-security-token={CANARY}",
+        f"https://files.example/a.whl?X-Goog-Credential={CANARY}",
+        f"https://files.example/a.whl?sv=1&sig={CANARY}",
+        f"https://files.example/a.whl?access_token={CANARY}#sha256=00",
+        f"https://files.example/a.whl#token={CANARY}",
+        f"https://[broken/a.whl?token={CANARY}",
+        f"https://user:{CANARY}@[broken/a.whl",
+        f"https://files.example/?Key-Pair-Id={CANARY}",
+    ],
+)
+def test_no_secret_survives_in_a_url(url: str) -> None:
+    assert CANARY not in redact_url(url)
+    assert CANARY not in redact_text(f"see {url} for more")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://files.example/simple/brokenpkg/",
+        "https://files.example/a.whl#sha256=" + "0" * 64,
+        "http://127.0.0.1:8080/simple/?format=x&page=2",
+        "file:///srv/simple/brokenpkg/index.html",
+    ],
+)
+def test_an_innocent_url_stays_as_it_is(url: str) -> None:
+    assert url == redact_url(url)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "pa ss/wo:rd",
+        quote("pa ss/wo:rd", safe=""),
+        base64.b64encode(b"pa ss/wo:rd").decode(),
+        "Authorization: Basic " + base64.b64encode(b"me:pa ss/wo:rd").decode(),
+    ],
+)
+def test_a_secret_is_found_in_every_usual_form(form: str) -> None:
+    text = redact_text(f"before {form} after", ["pa ss/wo:rd"])
+    assert form not in text
+    assert "before" in text
+    assert "after" in text
+
+
+def test_bearer_tokens_are_hidden_even_if_nobody_named_them() -> None:
+    assert CANARY not in redact_text(f"authorization: Bearer {CANARY}")
+
+
+def test_a_secret_within_a_secret_is_hidden_whole() -> None:
+    assert "tail" not in redact_text("x secret-tail y", ["secret", "secret-tail"])
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_redacted(text: str) -> None:
+    redact_url(text)
+    redact_text(text, ["canary"])
+
+
+@given(
+    st.from_regex(
+        r"https?://[a-z.]{1,20}(:[0-9]{1,4})?/[a-z/]{0,20}(\?[a-z=&]{0,20})?", fullmatch=True
+    )
+)
+def test_redacting_keeps_host_and_path(url: str) -> None:
+    before, after = urlsplit(url), urlsplit(redact_url(url))
+    assert (before.hostname, before.path) == (after.hostname, after.path)
