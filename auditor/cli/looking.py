@@ -1,0 +1,83 @@
+"""Runs the probes of a plan, shows progress, and stops early when the user says so."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditor.cli.messages import complain
+from auditor.cli.progress import Progress, wants_progress
+from auditor.contracts import ProbeKind
+from auditor.engine import Audit
+from auditor.model import Observation
+
+if TYPE_CHECKING:
+    from auditor.config import Resolved
+
+__all__ = ["Seen", "look", "look_now"]
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What looking gave.
+
+    Attributes:
+        observations: one per location and incident.
+        interrupted: whether it was stopped before the end.
+    """
+
+    observations: tuple[Observation, ...]
+    interrupted: bool
+
+
+def look_now(args: argparse.Namespace, resolved: Resolved, kinds: Mapping[str, ProbeKind]) -> Seen:
+    """Look at everything; returns when every place has answered or run out of time."""
+    return asyncio.run(look(args, resolved, kinds))
+
+
+async def look(
+    args: argparse.Namespace, resolved: Resolved, kinds: Mapping[str, ProbeKind]
+) -> Seen:
+    """Look at everything from within an event loop."""
+    progress = Progress(several=len(resolved.plan.incidents) > 1, verbose=args.verbose > 0)
+    shows = wants_progress(args) or args.verbose > 0
+    audit = Audit(resolved.plan, resolved.credentials, kinds, on_event=progress if shows else None)
+    with _stopping_on_signals(audit):
+        observations = await audit.run()
+    if shows:
+        progress.finish()
+    return Seen(observations=observations, interrupted=audit.interrupted)
+
+
+@contextmanager
+def _stopping_on_signals(audit: Audit) -> Iterator[None]:
+    """The first Ctrl-C (or TERM) finishes early with what is there; the second one quits."""
+    loop = asyncio.get_running_loop()
+    handled: list[signal.Signals] = []
+
+    def release() -> None:
+        while handled:
+            loop.remove_signal_handler(handled.pop())
+
+    def stop() -> None:
+        release()
+        complain("stopping; reporting what was seen so far (again to quit at once)")
+        audit.stop()
+
+    for each in _STOP_SIGNALS:
+        try:
+            loop.add_signal_handler(each, stop)
+        except (NotImplementedError, RuntimeError, ValueError):
+            continue  # Windows, or not the main thread: there the signal simply quits
+        handled.append(each)
+    try:
+        yield
+    finally:
+        release()

@@ -1,0 +1,162 @@
+"""Report files and stdout: checked before anything is probed, written when all is judged."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditor.contracts import ReportFormat
+from auditor.errors import AuditorError, RenderError, UsageError
+from auditor.model import Run
+from auditor.observations import write_text
+from auditor.registry import load_format
+
+__all__ = ["Outputs", "check_file", "plan_outputs", "wants_colour"]
+
+ID_PLACEHOLDER = "{id}"
+DEFAULT_FORMAT = "terminal"
+# Reports that go to a file or a pipe are as wide as a page that people mail around.
+_WIDTH_WITHOUT_TERMINAL = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One report file.
+
+    Attributes:
+        format: to write in.
+        file: its name, perhaps with `{id}`.
+    """
+
+    format: ReportFormat
+    file: str
+
+    def path(self, run: Run) -> Path:
+        """Where the report of this run goes."""
+        return Path(self.file.replace(ID_PLACEHOLDER, run.incident.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """Everything that an audit writes.
+
+    Attributes:
+        targets: report files.
+        main: what goes to stdout; None: nothing does.
+        colour: whether stdout gets colours.
+    """
+
+    targets: tuple[Target, ...]
+    main: ReportFormat | None
+    colour: bool
+
+    def write(self, runs: Sequence[Run]) -> tuple[Path, ...]:
+        """Write the files, then stdout: a pipe that breaks must not cost a report.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            RenderError: a file cannot be written. Everything else is written first.
+        """
+        problems: list[str] = []
+        written: list[Path] = []
+        for target in self.targets:
+            for run in runs:
+                path = target.path(run)
+                try:
+                    write_text(path, target.format.render(run, _options(colour=False)))
+                    written.append(path)
+                except OSError as error:
+                    problems.append(f"{path} cannot be written: {error.strerror or error}")
+        if self.main is not None:
+            for run in runs:
+                sys.stdout.write(_ended(self.main.render(run, _options(colour=self.colour))))
+        if problems:
+            raise RenderError("\n".join(problems))
+        return tuple(written)
+
+
+def plan_outputs(args: argparse.Namespace, incident_ids: Sequence[str]) -> Outputs:
+    """Check formats and files before the work begins.
+
+    Raises:
+        UsageError: with every problem, such as an unknown format or a missing directory.
+    """
+    problems: list[str] = []
+    targets: list[Target] = []
+    for option, text in _reports(args):
+        try:
+            targets.append(_target(text, several=len(incident_ids) > 1))
+        except (AuditorError, ValueError) as error:
+            problems.append(f"{option}: {error}")
+    main = None
+    if args.output is None and not _is_summary_line_only(args):
+        try:
+            main = load_format(args.format or DEFAULT_FORMAT)
+        except AuditorError as error:
+            problems.append(f"--format: {error}")
+    files = [target.file for target in targets]
+    problems += [f"two reports go to {f}; name another" for f in sorted(_repeated(files))]
+    if problems:
+        raise UsageError("\n".join(problems))
+    return Outputs(targets=tuple(targets), main=main, colour=wants_colour(args.color))
+
+
+def check_file(file: str) -> None:
+    """Refuse a file that could not be written in the end. Raises ValueError."""
+    path = Path(file)
+    if path.is_dir():
+        raise ValueError(f"{file} is a directory; name a file in it")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no directory {path.parent}; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"the directory {path.parent} is not writable; name another")
+
+
+def wants_colour(choice: str) -> bool:
+    """Decide as https://no-color.org/ asks: an option wins, then NO_COLOR, then the terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout.isatty()
+
+
+def _reports(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """`-o FILE` is a report as well: in the format that would have gone to stdout."""
+    main = [("-o", f"{args.format or DEFAULT_FORMAT}={args.output}")] if args.output else []
+    return [*((f"--report {text}", text) for text in args.report), *main]
+
+
+def _is_summary_line_only(args: argparse.Namespace) -> bool:
+    return getattr(args, "exit_style", "plain") == "nagios" and args.format is None
+
+
+def _target(text: str, *, several: bool) -> Target:
+    name, separator, file = text.partition("=")
+    if not separator or not file or not name:
+        raise ValueError("must be FORMAT=FILE; write html=report.html")
+    report_format = load_format(name)
+    if several and ID_PLACEHOLDER not in file:
+        raise ValueError(f"there are several incidents; put {ID_PLACEHOLDER} into the file's name")
+    check_file(file)
+    return Target(format=report_format, file=file)
+
+
+def _repeated(files: Sequence[str]) -> set[str]:
+    return {file for file in files if files.count(file) > 1}
+
+
+def _options(*, colour: bool) -> Mapping[str, str | int | bool]:
+    columns = shutil.get_terminal_size((_WIDTH_WITHOUT_TERMINAL, 24)).columns
+    return {"width": columns, "colour": colour}
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else f"{text}\n"

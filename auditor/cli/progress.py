@@ -1,0 +1,60 @@
+"""One line on the terminal for each place that is finished, and the slowest at the end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from auditor.cli.messages import say
+from auditor.engine import Event
+from auditor.model import Observation
+
+__all__ = ["Progress", "wants_progress"]
+
+
+def wants_progress(args: argparse.Namespace) -> bool:
+    """Only on a terminal: logs of a CI job need no ticking."""
+    return not (args.quiet or args.no_progress) and sys.stderr.isatty()
+
+
+class Progress:
+    """Follows an audit's events.
+
+    Args:
+        several: whether there are several incidents, so that lines must name theirs.
+        verbose: whether to say what each place answered.
+    """
+
+    def __init__(self, *, several: bool = False, verbose: bool = False) -> None:
+        self._several = several
+        self._verbose = verbose
+        self._slowest: tuple[float, str] | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if event.observation is None:
+            return
+        name = f"{event.incident}: {event.location}" if self._several else event.location
+        seconds = duration_s(event.observation)
+        self._slowest = max(self._slowest or (0.0, name), (seconds, name))
+        total = str(event.total)
+        say(
+            f"[{event.done:>{len(total)}}/{total}] {name}: {event.observation.outcome.value}, "
+            f"{seconds:.2f} s{self._detail(event.observation)}"
+        )
+
+    def finish(self) -> None:
+        """Name the slowest place."""
+        if self._slowest is not None:
+            say(f"slowest: {self._slowest[1]}, {self._slowest[0]:.2f} s")
+
+    def _detail(self, observation: Observation) -> str:
+        if not observation.detail and not self._verbose:
+            return ""
+        requests = f"{len(observation.requests)} requests" if self._verbose else ""
+        return "".join(f"; {text}" for text in (observation.detail, requests) if text)
+
+
+def duration_s(observation: Observation) -> float:
+    """Seconds that looking took."""
+    return (observation.finished_at - observation.started_at).total_seconds()

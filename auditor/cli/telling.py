@@ -1,0 +1,31 @@
+"""Judges observations and tells the result: files, stdout, exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from auditor.cli.conclusion import conclude, print_summary_line
+from auditor.cli.messages import say
+from auditor.cli.outputs import Outputs
+from auditor.model import Observation, Plan
+from auditor.verdict import judge
+
+__all__ = ["judge_and_tell"]
+
+
+def judge_and_tell(
+    args: argparse.Namespace,
+    plan: Plan,
+    observations: Sequence[Observation],
+    interrupted: bool,
+    outputs: Outputs,
+) -> int:
+    """Judge, write every report, and return the exit code."""
+    runs = judge(plan, observations, interrupted=interrupted)
+    if args.exit_style == "nagios":
+        print_summary_line(runs)  # its reader takes the first line of all
+    for path in outputs.write(runs):
+        if not args.quiet:
+            say(f"wrote {path}")
+    return conclude(args, runs)

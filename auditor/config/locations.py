@@ -1,0 +1,225 @@
+"""Turns `[[locations]]` into locations and, apart from them, their credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditor.config.addresses import Address, absolute_path, check_http_url, parse_url
+from auditor.config.defaults import PIP_ORIGIN
+from auditor.config.document import Document
+from auditor.config.graph import Named
+from auditor.config.kinds import RESERVED_KINDS, ROLE_IS_FREE, role_of
+from auditor.config.pip_settings import PipIndex
+from auditor.config.problems import Problems
+from auditor.config.schema import KIND_KEYS, LocationTable
+from auditor.config.secrets import Fetcher, credentials_of
+from auditor.config.suggest import did_you_mean
+from auditor.config.tables import Placed
+from auditor.contracts import Credentials, ProbeKind
+from auditor.model import Location, Role, SettingValue
+
+__all__ = ["LocationBuilder"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocationBuilder:
+    """Builds locations; what is wrong goes to `problems`, doubtful things to `warnings`.
+
+    Attributes:
+        document: for origins and directories.
+        kinds: installed kinds.
+        environ: where secrets may be.
+        pip_index: what pip itself would ask; called at most for kinds that default to it.
+        timeout_s: of `[audit]`.
+    """
+
+    document: Document
+    kinds: Mapping[str, ProbeKind]
+    environ: Mapping[str, str]
+    pip_index: PipIndex
+    timeout_s: float
+    problems: Problems
+    warnings: list[str]
+
+    def build(self, named: Named) -> tuple[Location, Credentials] | None:
+        """Build one location; None if its kind is unknown."""
+        name, placed = named
+        if not self._is_known_kind(placed):
+            return None
+        table = placed.table
+        address = self._address(placed)
+        location = Location(
+            name=name,
+            kind=table.kind,
+            role=self._role(placed),
+            url=address.url,
+            path=self._path(placed, address),
+            upstream=table.upstream,
+            expected_lag_s=table.expected_lag,
+            required=self._required(placed),
+            group=table.group,
+            samples=table.samples,
+            rebuilds=table.rebuilds,
+            timeout_s=table.timeout_s or self.timeout_s,
+            settings=self._settings(placed, address),
+            declared_at=self.document.origin(placed.path),
+        )
+        self._check_needs(placed, location)
+        return location, self._credentials(placed, address)
+
+    def _is_known_kind(self, placed: Placed[LocationTable]) -> bool:
+        kind = placed.table.kind
+        known = {*RESERVED_KINDS, *self.kinds}
+        if kind in known:
+            return True
+        hint = did_you_mean(kind, known) or f"known: {', '.join(sorted(known))}"
+        self.problems.add((*placed.path, "kind"), f"unknown kind {kind!r}; {hint.rstrip()}")
+        return False
+
+    def _address(self, placed: Placed[LocationTable]) -> Address:
+        table = placed.table
+        text = table.url
+        if text is None and table.path is None and self._asks_pips_index(table.kind):
+            text = self.pip_index.url
+        if text is None:
+            return Address()
+        try:
+            return parse_url(text, allow_s3=table.kind == "s3" or table.kind not in RESERVED_KINDS)
+        except ValueError as error:
+            self.problems.add((*placed.path, "url"), str(error))
+            return Address(url="")  # its absence is no further problem
+
+    def _asks_pips_index(self, kind: str) -> bool:
+        return self.kinds[kind].defaults_to_pip_index if kind in self.kinds else kind == "pypi"
+
+    def _path(self, placed: Placed[LocationTable], address: Address) -> str | None:
+        text = placed.table.path or address.path
+        return absolute_path(text, self._directory(placed)) if text else None
+
+    def _directory(self, placed: Placed[LocationTable]) -> Path | None:
+        """Paths in a file are relative to that file, paths in options to the working directory."""
+        is_from_file = self.document.origin(placed.path).startswith(f"{self.document.name}:")
+        return self.document.directory if is_from_file else None
+
+    def _role(self, placed: Placed[LocationTable]) -> Role:
+        kind, chosen = placed.table.kind, placed.table.role
+        default = role_of(kind, self.kinds)
+        if chosen in (None, default):
+            return default
+        if kind in RESERVED_KINDS and kind not in ROLE_IS_FREE:
+            self.problems.add(
+                (*placed.path, "role"), f"kind {kind!r} is always {default.value!r}; remove it"
+            )
+        return chosen or default
+
+    def _required(self, placed: Placed[LocationTable]) -> bool:
+        required = placed.table.required
+        return self._role_or_default(placed) is Role.INDEX if required is None else required
+
+    def _role_or_default(self, placed: Placed[LocationTable]) -> Role:
+        return placed.table.role or role_of(placed.table.kind, self.kinds)
+
+    def _settings(
+        self, placed: Placed[LocationTable], address: Address
+    ) -> Mapping[str, SettingValue]:
+        table = placed.table
+        settings: dict[str, SettingValue] = dict(placed.extra)
+        for key in KIND_KEYS:
+            value: str | None = getattr(table, key)
+            if value is not None and self._is_read(placed, key):
+                settings[key] = value
+        self._check_endpoints(placed)
+        if "cache_path" in settings:
+            settings["cache_path"] = absolute_path(
+                str(settings["cache_path"]), self._directory(placed)
+            )
+        for key, found in (("bucket", address.bucket), ("prefix", address.prefix)):
+            if found is not None:
+                settings.setdefault(key, found)
+        if self._asks_pips_index(table.kind) and self._is_builtin(address):
+            settings["pip_builtin"] = True
+        return settings
+
+    def _is_builtin(self, address: Address) -> bool:
+        builtin = self.pip_index.builtin_url.rstrip("/")
+        return address.url is not None and address.url.rstrip("/") == builtin
+
+    def _is_read(self, placed: Placed[LocationTable], key: str) -> bool:
+        kind = self.kinds.get(placed.table.kind)
+        # Every index is asked over HTTP, so a forward proxy makes sense for each of them.
+        is_read = (
+            kind is None
+            or key in {setting.key for setting in kind.settings}
+            or (key == "via" and self._role_or_default(placed) is Role.INDEX)
+        )
+        if not is_read:
+            self.problems.add(
+                (*placed.path, key),
+                f"kind {placed.table.kind!r} does not read this; remove it, or see "
+                "`auditor plugins` for the kinds that do",
+            )
+        return is_read
+
+    def _check_endpoints(self, placed: Placed[LocationTable]) -> None:
+        for key in ("endpoint_url", "via"):
+            value: str | None = getattr(placed.table, key)
+            if value is None:
+                continue
+            try:
+                parsed = parse_url(value, allow_s3=False)
+                check_http_url(parsed.url or "")
+            except ValueError as error:
+                self.problems.add((*placed.path, key), str(error))
+                continue
+            if parsed.username or parsed.password:
+                self.problems.add(
+                    (*placed.path, key),
+                    "carries a user name or password, which would show in reports; remove them",
+                )
+
+    def _check_needs(self, placed: Placed[LocationTable], location: Location) -> None:
+        """Check that the location says where it is, and all that its kind cannot do without."""
+        present = {**location.settings, "url": location.url, "path": location.path}
+        kind = self.kinds.get(location.kind)
+        needed = [s.key for s in kind.settings if s.required] if kind else []
+        for key in needed:
+            if present.get(key) is None:
+                self.problems.add(
+                    (*placed.path, key), f"is missing; kind {location.kind!r} needs {key}"
+                )
+        if needed or any(present.get(key) is not None for key in ("url", "path", "bucket")):
+            return
+        self.problems.add(
+            placed.path, f"kind {location.kind!r} says nowhere where it is; add url or path"
+        )
+
+    def _credentials(self, placed: Placed[LocationTable], address: Address) -> Credentials:
+        self._warn_of_literals(placed, address)
+        credentials = credentials_of(
+            placed.table,
+            address,
+            Fetcher(self.environ, self._directory(placed)),
+            lambda key, text: self.problems.add((*placed.path, key), text),
+        )
+        for key in ("ca_file", "client_cert", "client_key"):
+            file: str | None = getattr(credentials, key)
+            if file is not None and not Path(file).is_file():
+                where = self.document.origin((*placed.path, key))
+                self.warnings.append(f"{where}: {key}: there is no file {file}; correct the path")
+        return credentials
+
+    def _warn_of_literals(self, placed: Placed[LocationTable], address: Address) -> None:
+        origin = self.document.origin(placed.path)
+        for key in ("password", "token"):
+            reference = getattr(placed.table, key)
+            if reference is not None and reference.source == "literal":
+                where = self.document.origin((*placed.path, key))
+                self.warnings.append(
+                    f'{where}: {key} stands there in clear; write {key} = {{env = "NAME"}}'
+                )
+        if address.password and placed.table.url and not origin.startswith(PIP_ORIGIN):
+            self.warnings.append(
+                f'{origin}: url carries a password in clear; write password = {{env = "NAME"}}'
+            )

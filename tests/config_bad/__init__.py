@@ -1,0 +1,1 @@
+"""One configuration per mistake, and beside it the exact message that it gets."""
