@@ -243,6 +243,7 @@ class Verdict:
         is_source: whether it is the source of the incident.
         outcome, detail: how looking ended.
         status: the worst that applies.
+        failing: whether this row makes the audit fail, after waivers, `fail_on` and `grace`.
         waived: reason of the waiver that silences a failure; None if there is none.
         broken, fix: the facts the status rests on.
         selections: one per cell, counting or not.
@@ -263,6 +264,7 @@ class Verdict:
     detail: str
     status: Status
     waived: str | None = None
+    failing: bool = False
     broken: BrokenFacts
     fix: FixFacts
     selections: tuple[Selection, ...] = ()

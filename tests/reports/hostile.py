@@ -1,0 +1,110 @@
+"""Text as an attacker would choose it, and a run that carries it everywhere it can go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from auditor.model import (
+    Evidence,
+    Finding,
+    Reason,
+    Rejection,
+    RejectionCode,
+    Remedy,
+    RequestRecord,
+    Run,
+    Status,
+    Touch,
+    View,
+)
+from tests.reports.sample_rows import NOW
+from tests.reports.sample_runs import world
+from tests.reports.world_cells import cell
+
+NASTY = {
+    "script": "</script><script>alert(1)</script>",
+    "comment": "<!--<script>",
+    "attribute": '" onmouseover="alert(1)" x="',
+    "single-quote": "' onload='alert(1)",
+    "template": "{{ 7 * 7 }}{% raw %}",
+    "escape": "\x1b[2J\x1b]0;owned\x07\x1b[31mred",
+    "c1-control": "\x9b31m",
+    "carriage-return": "good\rbad",
+    "newline": "first\nsecond\n::error::injected",
+    "backspace": "abc\b\b\bxyz",
+    "null": "a\x00b",
+    "bidi": "evil\u202egnp.whl",
+    "isolate": "a\u2066b\u2069c",
+    "zero-width": "req\u200buests",
+    "tag-characters": "a\U000e0041b",
+    "line-separator": "a\u2028b\u2029c",
+    "surrogate": "caf\udce9.whl",
+    "url": "javascript:alert(1)",
+    "entity": "&lt;b&gt;&#x202e;",
+    "long": "x" * 50_000,
+    "wide": "日本語" * 30,
+    "combining": "Z" + "\u0301" * 40,
+}
+
+
+def hostile_run(text: str) -> Run:
+    """The sample world with one text in every place that a server, file or person can fill."""
+    run = world()
+    first, second, *_ = run.verdicts
+    lost = Rejection(filename=text, version="1.2.3", code=RejectionCode.INVALID_NAME, text=text)
+    chosen = replace(
+        cell("cp312-win_amd64", View.PIP, "1.2.4"),
+        filename=text,
+        version=text,
+        reason=text,
+        rejected=(lost,),
+    )
+    verdict = replace(
+        first,
+        location=replace(
+            first.location,
+            name=text,
+            kind=text,
+            url=text,
+            upstream=text,
+            group=text,
+            settings={"cache_path": text},
+        ),
+        vantage=text,
+        detail=text,
+        status=Status.EXPOSED,
+        broken=replace(first.broken, files=(text,)),
+        fix=replace(first.fix, missing_files=(text,)),
+        selections=(chosen, replace(chosen, environment=text, reason="")),
+        freshness=replace(first.freshness, etag=text, cache_control=text, cache_status=(text,)),
+        lag=replace(first.lag, basis=text),
+        counterfactuals={
+            action: replace(foreseen, because=text)
+            for action, foreseen in first.counterfactuals.items()
+        },
+        reasons=(Reason(code=text, text=text, expected=text, observed=text, evidence=(text,)),),
+        remedies=(Remedy(command=text, effect=text, caution=text),),
+        evidence=(
+            Evidence(
+                id=text,
+                request=text,
+                response={text: text},
+                digest=text,
+                excerpt=text,
+                reproduce=text,
+            ),
+        ),
+    )
+    request = RequestRecord(
+        location=text, method=text, url=text, touch=Touch.INERT, status=200, sent_at=NOW
+    )
+    finding = Finding(code=text, text=text, expected=text, observed=text, failing=True)
+    return replace(
+        run,
+        findings=(finding,),
+        verdicts=(verdict, second),
+        summary=replace(run.summary, sentence=text, notes=(text,)),
+        deletion=replace(run.deletion, sentence=text, locations=(text,)),
+        requests=(request,),
+        tool_versions={text: text},
+    )
