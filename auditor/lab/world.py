@@ -13,6 +13,7 @@ from types import TracebackType
 from auditor.lab.artifacts import Artifact
 from auditor.lab.files import FileSite
 from auditor.lab.index import EmbeddedIndex
+from auditor.lab.pip_home import lay_pip_cache
 from auditor.lab.placement import Expected, Placement
 from auditor.lab.roster import MirrorPlan, plan_mirrors
 from auditor.lab.server import LOOPBACK, LoggedRequest, LoopbackServer
@@ -63,7 +64,7 @@ class World:
         directory: Path,
         *,
         now: datetime | None = None,
-        stores: Sequence[Lay] = (lay_wheelhouse,),
+        stores: Sequence[Lay] = (lay_wheelhouse, lay_pip_cache),
     ) -> None:
         """Make it without starting it.
 

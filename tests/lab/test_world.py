@@ -39,6 +39,7 @@ EXPECTED = {
     "yank-lost-mirror": Expected(Status.ROLLED_FORWARD, ("yank-lost",)),
     "tampered-mirror": Expected(Status.TAMPERED),
     "fake-serial-mirror": Expected(Status.ROLLED_FORWARD, ("serial-fake",)),
+    "pip-cache": Expected(Status.LATENT, ("broken-held",)),
     "broken-page": Expected(Status.UNKNOWN, ("malformed",)),
     "wheelhouse": Expected(Status.EXPOSED, ("fix-not-listed",)),
     "down": Expected(Status.UNKNOWN, ("unreachable",)),

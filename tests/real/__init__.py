@@ -1,0 +1,1 @@
+"""Probes against the real programs whose stores they read."""
