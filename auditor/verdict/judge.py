@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from auditor.errors import UsageError
@@ -27,7 +28,7 @@ from auditor.verdict.lag import lag_of
 from auditor.verdict.remedies import remedies_of
 from auditor.verdict.row import Row
 from auditor.verdict.rules import RULES, Ruling, apply_rules
-from auditor.verdict.summary import summarise, summarise_deletion
+from auditor.verdict.summary import fails, summarise, summarise_deletion
 
 __all__ = ["exit_code", "judge"]
 
@@ -69,10 +70,11 @@ def _judge_incident(
     cache = ChoiceCache()
     locations = {loc.name: loc for loc in plan.locations}
     rows = [_row(locations[o.location], o, context, cache) for o in ours if o.location in locations]
-    verdicts = tuple(_verdict(row, rules) for row in sorted(rows, key=_row_key))
+    judged = (_verdict(row, rules) for row in sorted(rows, key=_row_key))
+    verdicts = tuple(replace(v, failing=fails(v, plan)) for v in judged)
     findings = check_incident(context)
     return Run(
-        incident=incident,
+        incident=replace(incident, published_at=context.fix_published_at),
         findings=findings,
         vantages=_vantages(plan, ours),
         verdicts=verdicts,

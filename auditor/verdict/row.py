@@ -103,7 +103,7 @@ class Row:
             listed=listed,
             yanked=_yank_state(self.broken_candidates) if listed else None,
             held=self._held(),
-            files=tuple(sorted({c.filename for c in self.broken_candidates} | held_files)),
+            files=tuple(sorted(self._listed_files() | held_files)),
         )
 
     @cached_property
@@ -146,6 +146,10 @@ class Row:
         return self.all_pages_read and all(
             any(line.is_fix(c.version) for c in page.candidates) for page in self.usable_pages
         )
+
+    def _listed_files(self) -> set[str]:
+        """Broken files on offer. A page that a client keeps offers nothing to anybody else."""
+        return {c.filename for c in self.broken_candidates} if self.is_index else set()
 
     def _listed(self, any_page_lists: bool) -> bool | None:
         if not self.is_index:

@@ -94,7 +94,7 @@ def serial_behind(row: Row) -> Iterator[Ruling]:
     """The page carries an older serial than the source."""
     wanted = row.context.source_serial
     old = [p for p in row.usable_pages if _is_older(p.freshness.serial, wanted)]
-    if old and not row.is_source:
+    if old and row.is_index and not row.is_source:
         seen = names(str(p.freshness.serial) for p in old)
         yield ruling(
             "serial-behind",

@@ -28,7 +28,7 @@ from auditor.model import (
 from auditor.verdict.context import Context
 from auditor.verdict.ruling import names
 
-__all__ = ["exit_code_of", "persists", "summarise", "summarise_deletion", "undetermined"]
+__all__ = ["exit_code_of", "fails", "persists", "summarise", "summarise_deletion", "undetermined"]
 
 _HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
 
@@ -62,10 +62,10 @@ def fails(verdict: Verdict, plan: Plan) -> bool:
 
 
 def exit_code_of(
-    verdicts: Sequence[Verdict], findings: Sequence[Finding], plan: Plan, *, interrupted: bool
+    verdicts: Sequence[Verdict], findings: Sequence[Finding], *, interrupted: bool
 ) -> int:
     """The exit code of one incident (design section 5): 1 failing, 3 inconclusive, else 0."""
-    if any(fails(v, plan) for v in verdicts) or any(f.failing for f in findings):
+    if any(v.failing for v in verdicts) or any(f.failing for f in findings):
         return 1
     unknown = any(v.status is Status.UNKNOWN and v.location.required for v in verdicts)
     return 3 if unknown or interrupted else 0
@@ -80,7 +80,6 @@ def summarise(
     notes: Sequence[str],
 ) -> Summary:
     """Sum up every row of one incident."""
-    plan = context.plan
     said = list(notes)
     if context.offline:
         said.insert(0, "No place answered at all: this machine seems to be offline.")
@@ -88,7 +87,7 @@ def summarise(
         said.insert(0, "The audit was interrupted; places not yet seen are unknown.")
     return Summary(
         status=_overall(verdicts),
-        exit_code=exit_code_of(verdicts, findings, plan, interrupted=interrupted),
+        exit_code=exit_code_of(verdicts, findings, interrupted=interrupted),
         sentence=_sentence(context, verdicts, findings),
         locations=len(verdicts),
         by_status=dict(sorted(Counter(v.status for v in verdicts).items(), key=_by_rank)),

@@ -1,0 +1,60 @@
+# Everything that a contributor types. `make help` lists it.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+CASES ?= 10000
+PARALLEL := -n $(WORKERS) --dist loadgroup
+BUILD := build
+
+export PYTHON
+
+.PHONY: help demo test check lint truth live mutate lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml tools/bootstrap.sh
+	tools/bootstrap.sh runtime
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml tools/bootstrap.sh
+	tools/bootstrap.sh dev
+
+demo: $(VENV)/.runtime ## play the embedded world, audit it, name the HTML report
+	$(BIN)/auditor demo
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint ## in under a minute: linters, types, layers, fast tests
+	$(BIN)/python -m pytest $(PARALLEL) -q -m "not real and not browser and not live and not slow"
+
+test: $(VENV)/.dev ## everything, on any machine: what CI runs
+	tools/debian_packages.sh
+	rm -f .coverage .coverage.* $(BUILD)/real-programs.json
+	$(BIN)/python -m coverage run -m pytest $(PARALLEL) -m "not live" \
+	  --real-programs $(BUILD)/real-programs.json
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m tests.real_programs $(BUILD)/real-programs.json
+
+truth: $(VENV)/.dev ## compare our selection with pip's own on CASES made pages
+	$(BIN)/python -m tests.truth --cases $(CASES)
+
+live: $(VENV)/.dev ## audit two real incidents on PyPI as pip is configured here (never in CI)
+	$(BIN)/python -m pytest -m live -p no:randomly tests/live
+
+mutate: $(VENV)/.dev ## drop each judging rule in turn; a test must turn red each time
+	$(BIN)/python -m tests.drop_rules
+
+lock: ## write the hashed locks anew (needs a network)
+	tools/lock.sh
+
+clean: ## remove everything that was generated, .venv included
+	rm -rf $(VENV) $(BUILD) dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache \
+	  .ruff_cache .import_linter_cache .hypothesis auditor-demo*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

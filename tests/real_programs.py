@@ -1,0 +1,204 @@
+"""Which real programs the tests exercised: a mark, a fixture, and the table that ends `make test`.
+
+A test names its programs with `@pytest.mark.real_program("chromium")`, or asks the fixture for the
+path of one: `real_program("uv")`. A missing program skips the test and says so; in CI it fails it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+PROPERTY = "real-program"
+# Names under which Debian and others install it.
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that the tests run for real.
+
+    Attributes:
+        find: its path; None if it is not installed.
+        ask_version: its version, given the path.
+        cure: how to get it.
+    """
+
+    find: Callable[[], str | None]
+    ask_version: Callable[[str], str]
+    cure: str
+
+
+def _beside_python(name: str) -> str | None:
+    return shutil.which(name, path=str(Path(sys.executable).parent))
+
+
+def _first_on_path(names: tuple[str, ...]) -> str | None:
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def _say_version(path: str, option: str = "--version") -> str:
+    run = subprocess.run([path, option], capture_output=True, text=True, timeout=60, check=False)
+    found = re.search(r"\d+(\.\d+)+", run.stdout)
+    return found.group() if found else "unknown"
+
+
+PROGRAMS = {
+    "python": Program(
+        find=lambda: sys.executable,
+        ask_version=lambda _: platform.python_version(),
+        cure="it runs the tests",
+    ),
+    "pip": Program(
+        find=lambda: sys.executable, ask_version=lambda _: version("pip"), cure="make test"
+    ),
+    "pip-command": Program(
+        find=lambda: _beside_python("pip"),
+        ask_version=lambda path: _say_version(path),
+        cure="make test",
+    ),
+    "uv": Program(
+        find=lambda: _beside_python("uv"),
+        ask_version=lambda path: _say_version(path),
+        cure="make test",
+    ),
+    "curl": Program(
+        find=lambda: shutil.which("curl"),
+        ask_version=lambda path: _say_version(path),
+        cure="apt-get install curl",
+    ),
+    "openssl": Program(
+        find=lambda: shutil.which("openssl"),
+        ask_version=lambda path: _say_version(path, "version"),
+        cure="apt-get install openssl",
+    ),
+    "chromium": Program(
+        find=lambda: _first_on_path(_CHROMIUM),
+        ask_version=lambda path: _say_version(path),
+        cure="apt-get install chromium",
+    ),
+}
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI") == "true"
+
+
+def require(name: str) -> Path:
+    """Return the path of a program, or skip the test; in CI, fail it."""
+    program = PROGRAMS[name]
+    path = program.find()
+    if path:
+        return Path(path)
+    message = f"{name} is not installed; get it with: {program.cure}"
+    if in_ci():
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def _named_by(item: pytest.Item) -> list[str]:
+    names = [str(name) for mark in item.iter_markers("real_program") for name in mark.args]
+    if item.get_closest_marker("browser"):
+        names.append("chromium")
+    return list(dict.fromkeys(names))
+
+
+@pytest.fixture
+def real_program(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """Return the path of a named program, and count this test among those that used it."""
+
+    def find(name: str) -> Path:
+        path = require(name)
+        request.node.user_properties.append((PROPERTY, name))
+        return path
+
+    return find
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        unknown = set(_named_by(item)) - PROGRAMS.keys()
+        if unknown:
+            raise pytest.UsageError(f"{item.nodeid}: no such real program: {sorted(unknown)}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for name in _named_by(item):
+        require(name)
+        item.user_properties.append((PROPERTY, name))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--real-programs", metavar="FILE", help="write which real programs were used")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Reports of xdist's workers arrive at the controller: only it counts and writes.
+    target = config.getoption("--real-programs")
+    if target and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Tally(Path(target)), "real-programs-tally")
+
+
+class Tally:
+    """Counts the passed tests of each program and writes them down."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.used: Counter[str] = Counter()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" and report.passed:
+            named = {str(value) for key, value in report.user_properties if key == PROPERTY}
+            self.used.update(named)
+
+    def pytest_sessionfinish(self) -> None:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        self.target.write_text(json.dumps(self.used, indent=2, sort_keys=True), encoding="utf-8")
+
+
+def table(used: dict[str, int]) -> list[str]:
+    """Return one line per program: its name, its version, how many tests used it."""
+    rows = [("program", "version", "tests")]
+    for name, program in PROGRAMS.items():
+        path = program.find()
+        count = used.get(name, 0)
+        rows.append(
+            (
+                name,
+                program.ask_version(path) if path else "NOT INSTALLED",
+                str(count) if count else "NOT EXERCISED",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def main(source: str) -> int:
+    """Print the table; in CI, 1 if a program was not exercised."""
+    used = json.loads(Path(source).read_text(encoding="utf-8"))
+    print("\nReal programs exercised:")
+    print("\n".join(f"  {line}" for line in table(used)))
+    missing = [name for name in PROGRAMS if not used.get(name)]
+    if missing and in_ci():
+        print(f"In CI every one of them must be: {', '.join(missing)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
