@@ -189,7 +189,7 @@ def _actions(view: RunView, pen: _Pen) -> list[str]:
     lines = [pen.bold("What to do now")]
     for remedy, names in list(places.items())[:MOST_ACTIONS]:
         lines += pen.wrap(", ".join(names), "  ")
-        lines.append(f"    $ {one_line(remedy.command)}")
+        lines += _step(remedy.command, pen)
         lines += pen.wrap(remedy.effect, "      ")
         if remedy.caution:
             lines += pen.wrap(f"! Caution: {remedy.caution}", "      ")
@@ -197,6 +197,13 @@ def _actions(view: RunView, pen: _Pen) -> list[str]:
     if more > 0:
         lines.append(f"  and {plural(more, 'more command')}: --report html=FILE shows them all")
     return lines
+
+
+def _step(command: str, pen: _Pen) -> list[str]:
+    """A command stays on one line, so that it can be pasted; what a person must do is prose."""
+    if command.startswith("# "):
+        return list(pen.wrap(command[2:], "      ", "    → "))
+    return [f"    $ {one_line(command)}"]
 
 
 def _deletion(view: RunView, pen: _Pen) -> list[str]:

@@ -128,7 +128,7 @@ def _as_observed(row: Row) -> Counterfactual:
     return Counterfactual(
         listed=row.broken.listed,
         held=row.broken.held,
-        unpinned_gets=_worst(_gets(cell) for cell in row.counting),
+        unpinned_gets=_unpinned(row),
         pinned_gets=_pinned(row, [p.candidates for p in row.usable_pages if p.complete]),
         hash_locked_gets=_hash_locked(row),
         offline_gets=_offline(row),
@@ -153,9 +153,23 @@ def _recomputed(row: Row, pages: Sequence[tuple[Candidate, ...]]) -> Counterfact
     )
 
 
+def _unpinned(row: Row) -> Gets:
+    """What an unpinned install gets in the worst cell.
+
+    A store gives nothing to anybody who does not ask for a version, unless its client trusts a
+    page that it keeps.
+    """
+    if row.is_index:
+        return _worst(_gets(cell) for cell in row.counting)
+    trusted = row.trusted_cells
+    return _worst(_gets(cell) for cell in trusted) if trusted else Gets.NOTHING
+
+
 def _pinned(row: Row, pages: Sequence[tuple[Candidate, ...]]) -> Gets:
     """What `PROJECT==BROKEN` gets in the worst cell."""
-    if not row.is_index or not row.all_pages_read:
+    if not row.is_index:
+        return _from_bytes(row)
+    if not row.all_pages_read:
         return Gets.UNKNOWN
     context = row.context
     return _worst(
@@ -198,6 +212,11 @@ def _offline(row: Row) -> Gets:
         return Gets.ERROR
     if row.is_index:
         return _worst(_gets(cell) for cell in row.counting)
+    return _from_bytes(row)
+
+
+def _from_bytes(row: Row) -> Gets:
+    """What a store gives to somebody who asks for the broken release."""
     if row.broken.held is HeldState.UNKNOWN:
         return Gets.UNKNOWN
     return Gets.BROKEN if row.broken.held in _HERE else Gets.NOTHING

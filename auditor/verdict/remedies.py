@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import shlex
 
-from auditor.model import Remedy, RemedyTemplate, Status
+from auditor.model import LagState, Remedy, RemedyTemplate, Status
+from auditor.verdict.lag import lag_of
 from auditor.verdict.row import Row
 
 __all__ = ["remedies_of"]
 
 
 def remedies_of(row: Row, status: Status) -> tuple[Remedy, ...]:
-    """The remedies that this location's kind declares for its verdict."""
-    return tuple(_fill(t, row) for t in row.kind.remedies if status in t.statuses)
+    """The remedies that this location's kind declares for its verdict.
+
+    A place that is late within its normal lag needs no operator, only time.
+    """
+    declared = tuple(_fill(t, row) for t in row.kind.remedies if status in t.statuses)
+    lag = lag_of(row)
+    if lag.state is LagState.WITHIN_LAG and lag.latest_by is not None:
+        wait = Remedy(
+            command=f"# wait until {lag.latest_by:%Y-%m-%d %H:%M} UTC, then audit again",
+            effect="this delay is normal here; if the fix is still missing then, do as follows",
+        )
+        return (wait, *declared)
+    return declared
 
 
 def _fill(template: RemedyTemplate, row: Row) -> Remedy:

@@ -88,6 +88,17 @@ class Row:
         return tuple(cell for cell in self.cells if cell.counts)
 
     @cached_property
+    def trusted_cells(self) -> tuple[Selection, ...]:
+        """Counting cells of pages that a client keeps and still trusts, without asking anybody."""
+        at = self.observation.finished_at
+        trusted = {
+            (p.view, p.sample)
+            for p in self.usable_pages
+            if p.freshness.expires_at is not None and p.freshness.expires_at > at
+        }
+        return tuple(c for c in self.counting if (c.view, c.sample) in trusted)
+
+    @cached_property
     def broken_candidates(self) -> tuple[Candidate, ...]:
         """Broken files that any view lists."""
         return tuple(

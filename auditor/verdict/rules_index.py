@@ -17,7 +17,7 @@ from auditor.model import (
 )
 from auditor.verdict.references import identities, mismatch
 from auditor.verdict.row import Row
-from auditor.verdict.ruling import Ruling, evidence_of, names, ruling, tell_cells
+from auditor.verdict.ruling import Ruling, evidence_of, names, ruling, scope, tell_cells
 
 __all__ = [
     "absent",
@@ -78,7 +78,8 @@ def exposed(row: Row) -> Iterator[Ruling]:
     if cells:
         yield ruling(
             "exposed",
-            f"An unpinned install from here gets the broken release {_versions(cells)}.",
+            f"An unpinned install from here gets the broken release {_versions(cells)}"
+            f"{scope(cells, row.counting)}.",
             status=Status.EXPOSED,
             expected=_expected_fix(row),
             observed=tell_cells(cells, row.counting),
@@ -95,7 +96,8 @@ def behind(row: Row) -> Iterator[Ruling]:
     if cells:
         yield ruling(
             "behind",
-            f"An unpinned install from here gets {_versions(cells)}, which is not the fix.",
+            f"An unpinned install from here gets {_versions(cells)}, which is not the fix"
+            f"{scope(cells, row.counting)}.",
             status=Status.BEHIND,
             expected=_expected_fix(row),
             observed=tell_cells(cells, row.counting),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.model import Choice, HeldState, Outcome, Page, Role, Status
+from auditor.model import Choice, HeldState, Outcome, Role, Status
 from auditor.verdict.row import Row
 from auditor.verdict.rules_index import outcome_code
 from auditor.verdict.ruling import Ruling, evidence_of, names, ruling, tell_cells
@@ -19,11 +19,11 @@ def exposed(row: Row) -> Iterator[Ruling]:
     """
     if row.location.role is not Role.STORE:
         return
-    trusted = {(p.view, p.sample): p for p in row.observation.pages if _is_trusted(p, row)}
-    cells = [c for c in row.counting if (c.view, c.sample) in trusted]
+    cells = row.trusted_cells
     broken = [c for c in cells if c.choice is Choice.CHOSEN and c.is_broken]
     if broken:
-        pages = [trusted[c.view, c.sample] for c in broken]
+        asked = {(c.view, c.sample) for c in broken}
+        pages = [p for p in row.usable_pages if (p.view, p.sample) in asked]
         until = max(p.freshness.expires_at for p in pages if p.freshness.expires_at)
         yield ruling(
             "exposed",
@@ -82,8 +82,3 @@ def clean(row: Row) -> Iterator[Ruling]:
 
 def _broken_here(row: Row) -> bool:
     return row.broken.held in (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
-
-
-def _is_trusted(page: Page, row: Row) -> bool:
-    expires_at = page.freshness.expires_at
-    return expires_at is not None and expires_at > row.observation.finished_at

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from auditor.model import Choice, Page, Reason, Selection, Status
+from auditor.model import Choice, Page, Reason, Selection, Status, View
 from auditor.verdict.row import Row
 
-__all__ = ["Rule", "Ruling", "evidence_of", "names", "ruling", "tell_cells", "tell_views"]
+__all__ = ["Rule", "Ruling", "evidence_of", "names", "ruling", "scope", "tell_cells", "tell_views"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,27 @@ def names(items: Iterable[str], *, most: int = 4) -> str:
 def evidence_of(pages: Iterable[Page]) -> list[str]:
     """Ids of the evidence behind these pages."""
     return [evidence for page in pages for evidence in page.evidence]
+
+
+def scope(cells: Sequence[Selection], of: Sequence[Selection]) -> str:
+    """Say which part of all cells these are, as ` (view pip-html, 3 of 49 environments)`.
+
+    Empty if they are all of them.
+    """
+    parts: list[str] = []
+    views = {c.view for c in cells}
+    if views != {c.view for c in of}:
+        parts.append(f"view {tell_views(cells)}")
+    if any(len({c.sample for c in cells if c.view is v}) < _samples(of, v) for v in views):
+        parts.append("not every time")
+    here, everywhere = {c.environment for c in cells}, {c.environment for c in of}
+    if here != everywhere:
+        parts.append(f"{len(here)} of {len(everywhere)} environments")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _samples(cells: Sequence[Selection], view: View) -> int:
+    return len({c.sample for c in cells if c.view is view})
 
 
 def tell_views(cells: Sequence[Selection]) -> str:

@@ -106,6 +106,7 @@ def test_one_exposed_environment_is_enough() -> None:
     found = verdict(observe("mirror", page((GOOD, BROKEN, linux_only))))
     assert found.status is Status.EXPOSED
     assert found.fix.chosen is FixChosen.SOME
+    assert "(2 of 3 environments)." in found.reasons[0].text
 
 
 def test_one_exposed_view_is_enough_and_is_a_finding() -> None:
@@ -113,6 +114,7 @@ def test_one_exposed_view_is_enough_and_is_a_finding() -> None:
     found = verdict(seen)
     assert found.status is Status.EXPOSED
     assert "split-view" in codes(found)
+    assert "1.2.3 (view pip-html)." in found.reasons[0].text
     assert found.broken.yanked is YankState.MIXED
 
 
@@ -125,6 +127,7 @@ def test_samples_that_disagree_are_flapping_and_not_split() -> None:
     found = verdict(observe("mirror", *pages))
     assert found.status is Status.EXPOSED
     assert "flapping" in codes(found)
+    assert "(not every time)." in found.reasons[0].text
     assert "split-view" not in codes(found)
 
 

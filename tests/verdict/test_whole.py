@@ -287,6 +287,22 @@ def test_nothing_at_the_source_reaches_a_wheelhouse() -> None:
     assert found.deletion.locations == ("house",)
 
 
+def test_a_store_gives_the_broken_bytes_only_to_those_who_ask_for_them() -> None:
+    box = location("box", "box", url=None, path="/srv/box", required=False)
+    seen = observe("box", holdings=(held(HeldState.HELD),), holdings_complete=True)
+    found = run(plan(box), source(page((GOOD, BROKEN, FIX))), seen)
+    after = found.verdicts[0].counterfactuals[Action.DELETED]
+    gets = (after.unpinned_gets, after.pinned_gets, after.hash_locked_gets, after.offline_gets)
+    assert gets == (Gets.NOTHING, Gets.BROKEN, Gets.BROKEN, Gets.BROKEN)
+    assert after.when is When.NEVER
+
+
+def test_a_late_place_is_told_to_wait_first() -> None:
+    late = replace(MIRROR, expected_lag_s=6 * 3600.0)
+    row = run(plan(late), observe("mirror", page(OLD))).verdicts[0]
+    assert row.remedies[0].command == "# wait until 2026-11-20 16:00 UTC, then audit again"
+
+
 def test_a_mirror_of_unmeasured_software_is_not_guessed() -> None:
     found = run(plan(MIRROR), observe("mirror", page())).verdicts[0].counterfactuals
     assert found[Action.DELETED].when is When.UNKNOWN
