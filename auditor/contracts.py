@@ -24,6 +24,7 @@ from auditor.model import (
     Run,
     Touch,
     Vantage,
+    View,
 )
 
 __all__ = [
@@ -112,6 +113,7 @@ class Credentials:
         token: for Bearer authentication; None if there is none.
         ca_file, client_cert, client_key: paths; None: the system's trust store.
         insecure: whether certificates are not verified.
+        proxy_username, proxy_password: for the forward proxy that the location names (`via`).
     """
 
     username: str | None = None
@@ -121,13 +123,15 @@ class Credentials:
     client_cert: str | None = None
     client_key: str | None = None
     insecure: bool = False
+    proxy_username: str | None = None
+    proxy_password: str | None = None
 
     def __repr__(self) -> str:
         return "Credentials(…)"
 
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be written anywhere."""
-        return tuple(s for s in (self.password, self.token) if s)
+        return tuple(s for s in (self.password, self.token, self.proxy_password) if s)
 
 
 class HostLimits(Protocol):
@@ -203,8 +207,11 @@ class ProbeKind:
         touches: what each of its requests may do.
         remedies: commands to print.
         hosts_files_elsewhere_itself: whether its file host is part of it, as with PyPI.
+        views: the views that its places must be asked in. A view without an answer makes a place
+            `unknown`, so that a probe which forgets one turns nothing green. Empty: not checked.
         defaults_to_pip_index: whether a location without URL means the index that pip uses.
         verified: program and version it was tested with; "" for *unverified*.
+        unverified: what it relies on that no test of this version has seen on the real thing.
         revision: of this interface, `API_REVISION`.
     """
 
@@ -219,8 +226,10 @@ class ProbeKind:
     touches: tuple[TouchNote, ...] = ()
     remedies: tuple[RemedyTemplate, ...] = ()
     hosts_files_elsewhere_itself: bool = False
+    views: tuple[View, ...] = ()
     defaults_to_pip_index: bool = False
     verified: str = ""
+    unverified: tuple[str, ...] = ()
     revision: int = API_REVISION
 
     def facts(self) -> KindFacts:
@@ -230,6 +239,7 @@ class ProbeKind:
             role=self.role,
             syncs=self.syncs,
             hosts_files_elsewhere_itself=self.hosts_files_elsewhere_itself,
+            views=self.views,
             expected_lag_s=self.expected_lag_s,
             expected_lag_source=self.expected_lag_source,
             remedies=self.remedies,

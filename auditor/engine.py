@@ -19,7 +19,7 @@ from auditor.contracts import (
     SourceFacts,
 )
 from auditor.errors import Denied, GuardRefused, Malformed, ProbeError, Unreachable
-from auditor.model import Incident, Location, Observation, Outcome, PageOutcome, Plan
+from auditor.model import Fingerprint, Incident, Location, Observation, Outcome, PageOutcome, Plan
 from auditor.verdict.context import find_source
 
 __all__ = ["Audit", "Event", "Limits"]
@@ -28,6 +28,7 @@ __all__ = ["Audit", "Event", "Limits"]
 HOST_RATE_PER_S = 100
 
 INTERRUPTED = "interrupted before this place was seen"
+UNVERIFIED = "certificates were not verified here (insecure = true): anybody may have answered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +51,22 @@ class Event:
 
 
 class Limits:
-    """Bounds shared by every probe of an audit: at once over all, at once per host, per second."""
+    """Bounds shared by every probe of an audit: places at once; per host, at once and per second.
+
+    Places are counted rather than requests: a place asks its four views at once, and making one
+    place wait for another's answers would make the audit slower than its slowest place.
+    """
 
     def __init__(self, concurrency: int, concurrency_per_host: int) -> None:
-        self._all = asyncio.Semaphore(concurrency)
+        self._places = asyncio.Semaphore(concurrency)
         self._per_host = concurrency_per_host
         self._hosts: dict[str, tuple[asyncio.Semaphore, AsyncLimiter]] = {}
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait until one more place may be looked at, and hold that."""
+        async with self._places:
+            yield
 
     @asynccontextmanager
     async def slot(self, host: str) -> AsyncIterator[None]:
@@ -66,8 +77,7 @@ class Limits:
                 AsyncLimiter(HOST_RATE_PER_S, time_period=1),
             )
         at_once, rate = self._hosts[host]
-        # The host's own place first: a slow host must not sit on places that others could use.
-        async with at_once, self._all, rate:
+        async with at_once, rate:
             yield
 
 
@@ -91,6 +101,7 @@ class Audit:
         self._credentials = credentials
         self._kinds = kinds
         self._on_event = on_event or (lambda event: None)
+        self._learnt: Mapping[str, tuple[Fingerprint, ...]] = {}
         self._total = len(plan.incidents) * len(plan.locations)
         self._done = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,6 +115,7 @@ class Audit:
         if source is not None:
             found.extend(await self._fan_out([source], {}))
         facts = {o.incident: _source_facts(o, self._incident(o.incident)) for o in found}
+        self._learnt = {o.incident: _fingerprints(o, self._incident(o.incident)) for o in found}
         found.extend(await self._fan_out(rest, facts))
         return tuple(sorted(found, key=self._plan_order))
 
@@ -143,8 +155,10 @@ class Audit:
         for incident in incidents:
             if self.interrupted:
                 break
-            self._tell(location, incident, "started", None)
-            observation, cancelled = await self._look(location, incident, facts.get(incident.id))
+            async with self._limits.place():
+                self._tell(location, incident, "started", None)
+                source = facts.get(incident.id)
+                observation, cancelled = await self._look(location, incident, source)
             seen.append(observation)
             self._done += 1
             self._tell(location, incident, "finished", observation)
@@ -181,7 +195,8 @@ class Audit:
             observation, cancelled = replace(blank, detail=INTERRUPTED), True
         except Exception as error:  # noqa: BLE001 - a third-party probe may raise anything
             observation = _failed(blank, error, location, assignment.credentials)
-        return _sealed(observation, blank, ledger), cancelled
+        sealed = _sealed(observation, blank, ledger)
+        return _with_doubts(sealed, location, assignment.credentials), cancelled
 
     def _assignment(
         self,
@@ -192,8 +207,9 @@ class Audit:
     ) -> Assignment:
         plan = self._plan
         contact = f" (+{plan.contact})" if plan.contact else ""
+        known = (*incident.fingerprints, *self._learnt.get(incident.id, ()))
         return Assignment(
-            incident=incident,
+            incident=replace(incident, fingerprints=known),
             location=location,
             vantage=plan.vantage,
             source=source,
@@ -252,6 +268,27 @@ def _source_facts(observation: Observation, incident: Incident) -> SourceFacts:
     return SourceFacts(name=observation.location, lists_fix=lists_fix if read else None)
 
 
+def _fingerprints(observation: Observation, incident: Incident) -> tuple[Fingerprint, ...]:
+    """The broken artifacts as the source lists them: stores are searched for their bytes."""
+    listed = {
+        c.filename: c
+        for page in observation.pages
+        for c in page.candidates
+        if incident.is_broken(c.version)
+    }
+    return tuple(
+        Fingerprint(
+            filename=c.filename,
+            version=c.version,
+            size=c.size,
+            sha256=c.hashes.get("sha256"),
+            md5=c.hashes.get("md5"),
+            url=c.url,
+        )
+        for c in listed.values()
+    )
+
+
 def _failed(
     blank: Observation, error: Exception, location: Location, credentials: Credentials
 ) -> Observation:
@@ -293,3 +330,14 @@ def _sealed(observation: Observation, blank: Observation, ledger: Ledger) -> Obs
         started_at=blank.started_at,
         finished_at=datetime.now(UTC),
     )
+
+
+def _with_doubts(
+    observation: Observation, location: Location, credentials: Credentials
+) -> Observation:
+    """Note where nobody checked who answered: no report may hide that."""
+    origin = (location.url or "").rstrip("/").lower()
+    asked = any(r.url.lower().startswith(origin) for r in observation.requests)
+    if not (credentials.insecure and origin.startswith("https:") and asked):
+        return observation
+    return replace(observation, notes=(*observation.notes, UNVERIFIED))

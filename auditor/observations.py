@@ -61,8 +61,8 @@ def read(paths: Sequence[Path]) -> tuple[Plan, tuple[Observation, ...], bool]:
     """Read one or many files; observations of several vantages are put side by side.
 
     Returns:
-        The first file's plan with the locations and incidents of all, every observation, and
-        whether any of the files was cut short by an interruption.
+        The first file's plan with the locations and incidents of all; the newest observation of
+        each place from each vantage; and whether any of the files was cut short.
 
     Raises:
         ObservationsError: a file cannot be read, or is damaged; the text names the line.
@@ -71,8 +71,18 @@ def read(paths: Sequence[Path]) -> tuple[Plan, tuple[Observation, ...], bool]:
     if not parts:
         raise ObservationsError("no file of observations was given")
     plan = _merge([header.plan for header, _ in parts])
-    observations = tuple(o for _, found in parts for o in found)
+    observations = _newest(o for _, found in parts for o in found)
     return plan, observations, any(header.interrupted for header, _ in parts)
+
+
+def _newest(observations: Iterable[Observation]) -> tuple[Observation, ...]:
+    """One observation per place, vantage and incident: a row is unique by its name and vantage."""
+    newest: dict[tuple[str, str, str], Observation] = {}
+    for observation in observations:
+        key = (observation.incident, observation.location, observation.vantage)
+        if key not in newest or newest[key].finished_at <= observation.finished_at:
+            newest[key] = observation
+    return tuple(newest.values())
 
 
 def _read_one(path: Path) -> tuple[Header, tuple[Observation, ...]]:

@@ -145,6 +145,8 @@ def _answer(deletion: DeletionSummary, persists: int) -> str:
     later, at_once = deletion.would_remove_later, deletion.would_remove_at_once
     total = later + at_once + deletion.would_remain + deletion.undetermined
     known = plural(total, "place")
+    if deletion.already and deletion.would_remain:
+        return f"It did not. It was done, and {deletion.would_remain} of {known} still have it."
     if deletion.would_remain:
         return f"No. The broken release would stay in {deletion.would_remain} of {known}."
     if deletion.undetermined:

@@ -101,7 +101,9 @@ def _answer(view: RunView, pen: _Pen) -> list[str]:
             *pen.wrap(f"expected {finding.expected}; observed {finding.observed}", "    "),
         )
     ]
-    return [pen.paint(view.verdict.tone, head), *map(pen.bold, lines), *pen.wrap(about), *findings]
+    whose = pen.wrap(view.whose) if view.whose else []
+    answer = (pen.paint(view.verdict.tone, head), *map(pen.bold, lines))
+    return [*answer, *whose, *pen.wrap(about), *findings]
 
 
 def _table(view: RunView, pen: _Pen) -> list[str]:

@@ -13,15 +13,18 @@ from datetime import datetime
 from auditor.model import (
     Evidence,
     Finding,
+    FixChosen,
     Reason,
     Remedy,
     Run,
+    Severity,
     Status,
     Verdict,
 )
 from auditor.model.rejections import CompactRejection, compact_rejections
 from reports.anchors import anchors
 from reports.cells import SelectionLine, selection_lines
+from reports.doubts import proxy_notes
 from reports.foreseen import (
     ASKERS,
     DeletionView,
@@ -166,6 +169,11 @@ class RunView:
     several_vantages: bool
 
     @property
+    def whose(self) -> str:
+        """Where the trouble is, in one sentence; "" if there is none."""
+        return self.run.summary.whose_text
+
+    @property
     def failing(self) -> tuple[RowView, ...]:
         """Rows that make the audit fail."""
         return tuple(row for row in self.rows if row.failing)
@@ -251,7 +259,7 @@ def view_of(run: Run) -> RunView:
 
 
 def _notes(run: Run) -> tuple[str, ...]:
-    notes = run.summary.notes
+    notes = (*run.summary.notes, *proxy_notes(run))
     if run.interrupted and not any("nterrupted" in note for note in notes):
         return ("Interrupted before every place was seen.", *notes)
     return notes
@@ -264,6 +272,10 @@ def _worst_first(verdict: Verdict) -> tuple[bool, int, str, str]:
 
 def _outcome(run: Run) -> Fact:
     match run.summary.exit_code:
+        case 0 if any(v.status.severity is Severity.FAIL for v in run.verdicts):
+            return Fact("∥", "Tolerated", Tone.UNKNOWN, "What fails is waived or does not count.")
+        case 0 if not any(v.fix.chosen is FixChosen.ALL for v in run.verdicts):
+            return Fact("?", "Not determined", Tone.UNKNOWN, "No index could be read.")
         case 0:
             return Fact("✔", "All good", Tone.GOOD, "Nothing that counts fails.")
         case 1:

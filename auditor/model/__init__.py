@@ -1,5 +1,6 @@
 """The vocabulary of an audit: frozen, pure, and the same for probes, judge and reports."""
 
+from auditor.model.hint import Hint, StatedLag
 from auditor.model.incident import Finding, Fingerprint, Incident
 from auditor.model.location import Location, Role, SettingValue, Vantage
 from auditor.model.observation import (
@@ -20,8 +21,9 @@ from auditor.model.observation import (
     Yank,
 )
 from auditor.model.plan import DEFAULT_FAIL_ON, KindFacts, Plan, RemedyTemplate, Waiver
-from auditor.model.run import SCHEMA_VERSION, DeletionSummary, Run, Summary
+from auditor.model.run import SCHEMA_VERSION, DeletionSummary, Run, Summary, Whose
 from auditor.model.selection import Choice, Environment, Rejection, RejectionCode, Selection
+from auditor.model.surface import NodeAge, Surface
 from auditor.model.verdict import (
     Action,
     BrokenFacts,
@@ -61,12 +63,14 @@ __all__ = [
     "Freshness",
     "Gets",
     "HeldState",
+    "Hint",
     "Holding",
     "Incident",
     "KindFacts",
     "Lag",
     "LagState",
     "Location",
+    "NodeAge",
     "Observation",
     "Outcome",
     "Page",
@@ -83,8 +87,10 @@ __all__ = [
     "Selection",
     "SettingValue",
     "Severity",
+    "StatedLag",
     "Status",
     "Summary",
+    "Surface",
     "Touch",
     "Vantage",
     "Verdict",
@@ -92,6 +98,7 @@ __all__ = [
     "View",
     "Waiver",
     "When",
+    "Whose",
     "Yank",
     "YankState",
     "normalise_project",

@@ -135,6 +135,7 @@ def _judged(verdict: Verdict) -> Document:
         "reasons": _plain(verdict.reasons),
         "remedies": _plain(verdict.remedies),
         "evidence": _plain(verdict.evidence),
+        "surfaces": _plain(verdict.surfaces),
     }
 
 

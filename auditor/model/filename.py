@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -16,7 +18,7 @@ from functools import lru_cache
 from packaging.utils import canonicalize_name
 
 from auditor.model.selection import RejectionCode
-from auditor.model.version import MAX_VERSION_CHARS, parse_version
+from auditor.model.version import MAX_VERSION_CHARS, parse_version, version_order
 
 __all__ = [
     "BuildTag",
@@ -24,8 +26,10 @@ __all__ = [
     "NameFault",
     "NamedFile",
     "TagTriple",
+    "orders_in",
     "read_filename",
     "version_in",
+    "versions_in",
 ]
 
 # No file system and no index takes a name longer than 255 bytes; reading costs grow with the
@@ -38,6 +42,11 @@ ARCHIVE_EXTENSIONS = frozenset(
     {".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz"}
     | {".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma"}
 )
+
+# Names that are remembered of one project, and projects of which any are. The largest projects have
+# some 20,000 files.
+MAX_REMEMBERED_NAMES = 1 << 16
+MAX_REMEMBERED_PROJECTS = 64
 
 # From the days of setuptools' bdist_dumb and eggs: `foo-1.0-py2.7.tar.gz` (pip, LinkEvaluator).
 _PY_SUFFIX = re.compile(r"-py([123]\.?[0-9]?)$")
@@ -131,6 +140,47 @@ def version_in(filename: str, project: str) -> str | None:
     """
     named = read_filename(filename, project)
     return named.version if isinstance(named, NamedFile) else None
+
+
+def versions_in(filenames: Iterable[str], project: str) -> list[str | None]:
+    """Return `version_in` of each name, for a whole page at once."""
+    return list(map(_versions(project).__getitem__, filenames))
+
+
+def orders_in(filenames: Iterable[str], project: str) -> list[str | None]:
+    """Return of each name the `version_order` of the version in it; None if it has none."""
+    return list(map(_orders(project).__getitem__, filenames))
+
+
+class _Reading(dict[str, str | None]):
+    """One fact of each file name of a project; a name that is not there yet is read when asked."""
+
+    def __init__(self, read: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, filename: str) -> str | None:
+        if len(self) >= MAX_REMEMBERED_NAMES:
+            self.clear()
+        text = self._read(filename)
+        # One object for all the files of a version: they are compared with each other later.
+        self[filename] = text = None if text is None else sys.intern(text)
+        return text
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_PROJECTS)
+def _versions(project: str) -> _Reading:
+    return _Reading(lambda filename: version_in(filename, project))
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_PROJECTS)
+def _orders(project: str) -> _Reading:
+    def order(filename: str) -> str | None:
+        text = version_in(filename, project)
+        version = parse_version(text) if text is not None else None
+        return None if version is None else version_order(version)
+
+    return _Reading(order)
 
 
 def _split_extension(filename: str) -> tuple[str, str]:

@@ -9,6 +9,10 @@ from enum import StrEnum
 
 import msgspec
 
+from auditor.model.hint import Hint, StatedLag
+from auditor.model.outcome import PageOutcome, Yank
+from auditor.model.surface import Surface
+
 __all__ = [
     "Candidate",
     "Evidence",
@@ -48,26 +52,6 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"  # we did not look, for a reason that `detail` gives
 
 
-class PageOutcome(StrEnum):
-    """How one page of a location ended."""
-
-    OBSERVED = "observed"
-    ABSENT = "absent"
-    REFUSED = "refused"  # 406: this client cannot use the place at all
-    DENIED = "denied"
-    UNREACHABLE = "unreachable"
-    MALFORMED = "malformed"
-    SKIPPED = "skipped"
-
-
-class Yank(StrEnum):
-    """Whether a file is marked as yanked (PEP 592)."""
-
-    NO = "no"
-    YES = "yes"
-    UNKNOWN = "unknown"
-
-
 class HeldState(StrEnum):
     """Whether bytes are at a location, the strongest first."""
 
@@ -98,7 +82,7 @@ class Touch(StrEnum):
 
 # A msgspec struct, alone in the model: pages of 11,000 files are common, and a frozen dataclass
 # costs ten times as much to make. It is as frozen and as typed as its neighbours. Its fields may be
-# given by position, for those who make a page of them at once: by name takes twice the time.
+# given by position, for those who make a page of them at once: by name takes longer.
 class Candidate(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One file on offer.
 
@@ -226,11 +210,14 @@ class Holding:
         size: bytes; None if not known.
         state: whether the bytes are here.
         how: how that is known, or why it is not.
+        intact: whether it can be opened as the archive that its name says; False for a truncated
+            copy, which accuses nobody; None if nobody tried.
         evidence: ids into the observation's evidence.
     """
 
     filename: str
     version: str | None = None
+    intact: bool | None = None
     sha256: str | None = None
     size: int | None = None
     state: HeldState
@@ -289,6 +276,8 @@ class Observation:
         detail: the cause in words where nothing was observed, else "".
         connected: whether anything answered at connect level; None where there is no network.
         pages: every page asked for, per view and sample. Empty for stores and pins.
+        samples_asked: how often each view was asked, if on purpose not as often as the location
+            says: what copies from a source that lacks the fix is asked once. None: as it says.
         holdings: what is known of bytes here, of broken and of fixed files. Reading a whole store,
             every file of the project.
         holdings_complete: whether the place was read to its end, so that a file not in `holdings`
@@ -299,6 +288,9 @@ class Observation:
         requests: every request that was made, in order.
         started_at, finished_at: UTC.
         notes: facts worth a reader's attention that no field has room for, such as a redirect.
+        surfaces: what else the server of an index says; empty where nobody asked.
+        hints: facts by which the server itself explains what its pages show.
+        stated_lag: how far behind it says that it may be; None if it does not say.
     """
 
     location: str
@@ -317,3 +309,7 @@ class Observation:
     started_at: datetime
     finished_at: datetime
     notes: tuple[str, ...] = ()
+    surfaces: tuple[Surface, ...] = ()
+    hints: tuple[Hint, ...] = ()
+    stated_lag: StatedLag | None = None
+    samples_asked: int | None = None

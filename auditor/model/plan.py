@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from auditor.model.incident import Incident
 from auditor.model.location import Location, Role, Vantage
+from auditor.model.observation import View
 from auditor.model.selection import Environment
 from auditor.model.verdict import Status
 
@@ -21,7 +22,8 @@ class RemedyTemplate:
     """A command that rolls a location of one kind forward.
 
     Attributes:
-        command: with `{url}`, `{path}`, `{project}`, `{fixed}`, `{broken}`, `{file}` to fill in.
+        command: with `{url}`, `{page}` (the project's, with a slash at its end), `{path}`,
+            `{project}`, `{fixed}`, `{broken}`, `{file}` to fill in.
         effect, caution: what it achieves and what it would break.
         statuses: for which verdicts it is offered.
     """
@@ -43,6 +45,7 @@ class KindFacts:
             and nothing done at the source changes anything here.
         hosts_files_elsewhere_itself: whether its file host is part of it (PyPI), so that files on
             another host do not mean `not-held`.
+        views: the views that each of its places must be asked in; empty: not declared.
         expected_lag_s: usual seconds behind its upstream; None if there is no usual one.
         expected_lag_source: where that number comes from.
         remedies: commands to print.
@@ -52,6 +55,7 @@ class KindFacts:
     role: Role
     syncs: bool = True
     hosts_files_elsewhere_itself: bool = False
+    views: tuple[View, ...] = ()
     expected_lag_s: float | None = None
     expected_lag_source: str = ""
     remedies: tuple[RemedyTemplate, ...] = ()
@@ -86,8 +90,8 @@ class Plan:
         waivers: silenced failures.
         fail_on: statuses that make the audit fail.
         grace: whether a row that is within its lag does not fail.
-        concurrency: requests in flight at once, over all hosts.
-        concurrency_per_host: and per host.
+        concurrency: places looked at at once.
+        concurrency_per_host: requests in flight at once per host.
         inert: forbid even re-reading an index page.
         allow_store: allow caches to store an artifact that is not broken.
         contact: goes into the User-Agent; "" for none.

@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from auditor.model.incident import Finding, Incident
 from auditor.model.location import Vantage
 from auditor.model.observation import RequestRecord
 from auditor.model.verdict import Status, Verdict
 
-__all__ = ["SCHEMA_VERSION", "DeletionSummary", "Run", "Summary"]
+__all__ = ["SCHEMA_VERSION", "DeletionSummary", "Run", "Summary", "Whose"]
 
 SCHEMA_VERSION = 1
+
+
+class Whose(StrEnum):
+    """Where the trouble is: the first question of a maintainer."""
+
+    UPLOAD = "upload"  # the source itself lacks a good fix
+    CDN = "cdn"  # the source has it, and its delivery network still shows older pages
+    MIRROR = "mirror"  # the source is fine, copies are behind
+    CLIENT = "client"  # only caches, directories and pins of clients are
+    NONE = "none"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +40,8 @@ class Summary:
             which it is not known whether a broken artifact persists there.
         by_status: number of rows per status.
         notes: what a reader must know beside the verdicts: offline, interrupted, not looked at.
+        whose: where the trouble is.
+        whose_text: the same in one sentence; "" if nobody said.
     """
 
     status: Status
@@ -39,6 +53,8 @@ class Summary:
     broken_persists: int
     unknown: int
     notes: tuple[str, ...] = ()
+    whose: Whose = Whose.UNKNOWN
+    whose_text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +67,7 @@ class DeletionSummary:
             add up to `broken_persists` + `unknown`.
         would_break_pins: audited pins that would stop installing.
         locations: names of the rows where it would remain.
+        already: whether it was done already, so that this is what it achieved.
     """
 
     sentence: str
@@ -60,6 +77,7 @@ class DeletionSummary:
     undetermined: int
     would_break_pins: int
     locations: tuple[str, ...] = ()
+    already: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

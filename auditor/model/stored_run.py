@@ -16,6 +16,7 @@ from auditor.model.observation import Evidence, Freshness, HeldState, Outcome, R
 from auditor.model.rejections import CompactRejection, cell_of, expand_rejections
 from auditor.model.run import SCHEMA_VERSION, DeletionSummary, Run, Summary
 from auditor.model.selection import RejectionCode, Selection
+from auditor.model.surface import Surface
 from auditor.model.verdict import (
     Action,
     BrokenFacts,
@@ -129,6 +130,7 @@ def _verdict(row: Document, where: str) -> Verdict:
         other_rejections=_read(
             row.get("rejected_others", {}), dict[RejectionCode, int], f"{where}.rejected_others"
         ),
+        surfaces=_read(row.get("surfaces", []), tuple[Surface, ...], f"{where}.surfaces"),
     )
 
 

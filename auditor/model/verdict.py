@@ -10,6 +10,7 @@ from enum import StrEnum
 from auditor.model.location import Location
 from auditor.model.observation import Evidence, Freshness, HeldState, Outcome
 from auditor.model.selection import RejectionCode, Selection
+from auditor.model.surface import Surface
 
 __all__ = [
     "Action",
@@ -255,6 +256,7 @@ class Verdict:
         evidence: what the ids stand for.
         other_rejections: numbers of files that lost and that a stored run no longer lists one by
             one, by the rule that rejected them. Empty for a run that was just judged.
+        surfaces: what else the server of this place says.
     """
 
     location: Location
@@ -277,3 +279,4 @@ class Verdict:
     proxy: str | None = None
     notes: tuple[str, ...] = ()
     other_rejections: Mapping[RejectionCode, int] = field(default_factory=dict)
+    surfaces: tuple[Surface, ...] = ()

@@ -8,7 +8,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["VersionRule", "normalise_project", "parse_version"]
+__all__ = ["VersionRule", "normalise_project", "parse_version", "version_order"]
 
 # A version is at most this long. Real ones stay under 60 characters; longer ones are an attack on
 # the parser (CPython refuses to convert integers of more than 4,300 digits).
@@ -29,6 +29,62 @@ def parse_version(text: str) -> Version | None:
         return Version(text)
     except (InvalidVersion, ValueError):
         return None
+
+
+def version_order(version: Version) -> str:
+    """Return a text that sorts among others as the version does among versions (PEP 440).
+
+    Equal for equal versions, however they are spelled. Comparing and hashing such texts runs no
+    Python code, unlike comparing versions. That of `1.0+local`
+    begins with that of `1.0`, less its last character.
+    """
+    if version.pre is not None:
+        pre = _PRE_ORDER[version.pre[0]] + _number(version.pre[1])
+    else:
+        # `1.0.dev1` comes before `1.0a1`, and `1.0.post1.dev1` does not.
+        is_only_dev = version.post is None and version.dev is not None
+        pre = _LOWEST if is_only_dev else _HIGHEST
+    release = "".join(map(_number, _without_zeros(version.release)))
+    return "".join(
+        (
+            _number(version.epoch),
+            release,
+            _LOWEST,
+            pre,
+            _LOWEST if version.post is None else "1" + _number(version.post),
+            _HIGHEST if version.dev is None else "1" + _number(version.dev),
+            _local_order(version.local),
+        )
+    )
+
+
+# Lower and higher than any character in between: every number begins with its length.
+_LOWEST, _HIGHEST = "\0", "\xff"
+_PRE_ORDER = {"a": "1", "b": "2", "rc": "3"}
+
+
+def _number(value: int) -> str:
+    digits = str(value)
+    return chr(len(digits)) + digits
+
+
+def _without_zeros(release: tuple[int, ...]) -> tuple[int, ...]:
+    """`1.0` and `1` are the same release."""
+    end = len(release)
+    while end and release[end - 1] == 0:
+        end -= 1
+    return release[:end]
+
+
+def _local_order(local: str | None) -> str:
+    """Order local labels: none, then texts, then numbers, part by part."""
+    if local is None:
+        return _LOWEST
+    parts = (
+        "\2" + _number(int(part)) if part.isdigit() else f"\1{part}{_LOWEST}"
+        for part in local.split(".")
+    )
+    return "\1" + "".join(parts) + _LOWEST
 
 
 class VersionRule:

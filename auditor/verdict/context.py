@@ -16,13 +16,17 @@ from auditor.model import (
     KindFacts,
     Location,
     Observation,
+    PageOutcome,
     Plan,
+    StatedLag,
     Yank,
     parse_version,
 )
+from auditor.model.filename import version_in
 from auditor.selection import applicable
 from auditor.verdict.line import ReleaseLine
 from auditor.verdict.references import References
+from auditor.verdict.source_state import SourceState, have_broken, source_state
 
 __all__ = ["FAKE_SERIALS", "Context", "candidates_of", "find_source"]
 
@@ -40,7 +44,7 @@ class Context:
         environments: the matrix.
         source: the root of the copies; None if there is none.
         source_files: what the source lists, by file name; empty if it was not observed.
-        source_observed: whether any page of the source was read to its end.
+        source_observed: whether the source was seen, and every page of it read to its end.
         source_serial: highest serial that the source showed; None if it shows none.
         other_serial: highest believable serial that any other location showed.
         others_list_fix: names of other locations that list a file of the fix.
@@ -50,6 +54,10 @@ class Context:
         counting: ids of the environments in which a broken or fixed file is applicable.
         fix_published_at: when the fix appeared at the source; None if nobody says.
         offline: whether no network location answered at connect level.
+        stated_lags: how far behind places say that they may be, by name of the location.
+        source_state: what became of the broken release at the source.
+        others_have_broken: names of other locations that list or hold it.
+        broken_names: names of broken files that any place lists, those with rebuilds left out.
     """
 
     plan: Plan
@@ -68,6 +76,10 @@ class Context:
     counting: frozenset[str]
     fix_published_at: datetime | None
     offline: bool
+    stated_lags: Mapping[str, StatedLag]
+    source_state: SourceState
+    others_have_broken: tuple[str, ...]
+    broken_names: frozenset[str]
 
     def kind_of(self, location: Location) -> KindFacts:
         """What is known of a location's kind; a bare default for a kind that nobody declared."""
@@ -81,9 +93,13 @@ class Context:
 
     def is_broken_file(self, candidate: Candidate) -> bool:
         """Say whether a file is broken, by its version or by its bytes."""
-        return self.line.is_broken(candidate.version) or (
+        return self.is_broken_name(candidate.version, candidate.filename) or (
             candidate.hashes.get("sha256") in self.broken_sha256
         )
+
+    def is_broken_name(self, version: str | None, filename: str) -> bool:
+        """Say whether a version is broken; where nobody states it, the file name does."""
+        return self.line.is_broken(version or version_in(filename, self.incident.project))
 
     def source_lists_fix(self) -> bool:
         """Say whether the source lists a file of the fix."""
@@ -116,7 +132,7 @@ class Context:
             environments=environments,
             source=source,
             source_files=files,
-            source_observed=any(p.complete for o in at_source for p in o.pages),
+            source_observed=any(map(_read_whole, at_source)),
             source_serial=_highest_serial(at_source),
             other_serial=_highest_serial(elsewhere),
             others_list_fix=tuple(
@@ -124,10 +140,18 @@ class Context:
             ),
             references=references,
             conflicts=references.conflicts(_not_rebuilt(plan, observations)),
-            broken_sha256=_broken_digests(incident, line, files),
+            broken_sha256=_broken_digests(incident, line, files, elsewhere),
             counting=_counting(incident, line, files, observations, environments),
             fix_published_at=_published_at(incident, files),
             offline=_offline(observations),
+            stated_lags={o.location: o.stated_lag for o in observations if o.stated_lag},
+            source_state=source_state(at_source, elsewhere, files, incident, line),
+            others_have_broken=have_broken(elsewhere, incident, line),
+            broken_names=frozenset(
+                c.filename
+                for c in candidates_of(_not_rebuilt(plan, observations))
+                if line.is_broken(c.version)
+            ),
         )
 
 
@@ -152,6 +176,13 @@ def _root(location: Location, by_name: Mapping[str, Location]) -> Location:
 def candidates_of(observations: Iterable[Observation]) -> Iterable[Candidate]:
     """Every file that any page of these observations lists."""
     return (c for o in observations for page in o.pages for c in page.candidates)
+
+
+def _read_whole(observation: Observation) -> bool:
+    """Say whether every page asked for was read to its end, and one of them lists files."""
+    settled = (PageOutcome.ABSENT, PageOutcome.REFUSED)
+    unread = [p for p in observation.pages if p.outcome not in settled and not p.complete]
+    return not unread and any(p.complete for p in observation.pages)
 
 
 def _not_rebuilt(plan: Plan, observations: Sequence[Observation]) -> list[Observation]:
@@ -184,9 +215,21 @@ def _lists_fix(observation: Observation, line: ReleaseLine) -> bool:
 
 
 def _broken_digests(
-    incident: Incident, line: ReleaseLine, files: Mapping[str, Candidate]
+    incident: Incident,
+    line: ReleaseLine,
+    files: Mapping[str, Candidate],
+    elsewhere: Sequence[Observation],
 ) -> frozenset[str]:
+    """Digests of the broken bytes, by the source; by everybody else where it lists them no more.
+
+    No place can make a good file broken by listing its digest under a broken name.
+    """
     learnt = {c.hashes.get("sha256") for c in files.values() if line.is_broken(c.version)}
+    if not learnt:
+        union = list(candidates_of(elsewhere))
+        learnt = {c.hashes.get("sha256") for c in union if line.is_broken(c.version)}
+        good = (c for c in (*files.values(), *union) if not line.is_broken(c.version))
+        learnt -= {c.hashes.get("sha256") for c in good}
     return incident.broken_sha256 | {digest for digest in learnt if digest}
 
 
@@ -199,14 +242,18 @@ def _counting(
 ) -> frozenset[str]:
     """Environments in which a broken or fixed file is applicable (design section 4, *Cells*).
 
+    Each of the two is looked up at the source first, and over all locations where the source does
+    not list it: deleting a release must not make the cells vanish in which it is still installed.
     Where no such file is known at all, nothing can be ruled out, so every environment counts.
     """
-    everywhere = frozenset(e.id for e in environments)
-    for known in (files.values(), _by_name(observations).values()):
-        ours = [c for c in known if line.is_broken(c.version) or incident.is_named_fixed(c.version)]
-        if ours:
-            return frozenset(e.id for e in environments if applicable(ours, e, incident.project))
-    return everywhere
+    union = _by_name(observations).values()
+    ours: list[Candidate] = []
+    for wanted in (line.is_broken, incident.is_named_fixed):
+        at_source = [c for c in files.values() if wanted(c.version)]
+        ours += at_source or [c for c in union if wanted(c.version)]
+    if ours:
+        return frozenset(e.id for e in environments if applicable(ours, e, incident.project))
+    return frozenset(e.id for e in environments)
 
 
 def _published_at(incident: Incident, files: Mapping[str, Candidate]) -> datetime | None:

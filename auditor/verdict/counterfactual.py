@@ -29,6 +29,7 @@ from auditor.selection import Chosen, choose_all
 from auditor.verdict.context import Context
 from auditor.verdict.lag import lag_of
 from auditor.verdict.row import Row
+from auditor.verdict.source_state import SourceState
 
 __all__ = ["counterfactuals_of"]
 
@@ -36,6 +37,14 @@ __all__ = ["counterfactuals_of"]
 _WORST = (Gets.BROKEN, Gets.ERROR, Gets.NOTHING, Gets.OLDER, Gets.UNKNOWN, Gets.FIX)
 
 _HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
+
+# What has already been done at the source; all that it achieved is what was observed.
+_GONE = {
+    SourceState.DELETED: "the source no longer lists it",
+    SourceState.PROJECT_GONE: "the whole project is gone from the source",
+    SourceState.QUARANTINED: "the source has the project in quarantine, and lists no file of it",
+}
+_LATE = "what is not listed cannot be yanked, so that nobody else learns of a yank either"
 
 
 def counterfactuals_of(row: Row, status: Status) -> Mapping[Action, Counterfactual]:
@@ -54,8 +63,10 @@ def counterfactuals_of(row: Row, status: Status) -> Mapping[Action, Counterfactu
 
 def _if_deleted(row: Row, now: Counterfactual) -> Counterfactual:
     context = row.context
+    if context.source_state.gone:
+        return replace(now, when=When.ALREADY, because=_GONE[context.source_state])
     if context.source_observed and not _source_lists_broken(context):
-        return replace(now, when=When.ALREADY, because="the source no longer lists it")
+        return replace(now, when=When.ALREADY, because="the source does not list it")
     if row.is_source:
         kept = [_without_broken(p, context) for p in row.usable_pages]
         return replace(
@@ -73,6 +84,8 @@ def _if_deleted(row: Row, now: Counterfactual) -> Counterfactual:
 
 
 def _if_yanked(row: Row, now: Counterfactual) -> Counterfactual:
+    if row.context.source_state.gone:
+        return replace(now, when=When.NEVER, because=f"{_GONE[row.context.source_state]}: {_LATE}")
     if row.context.source_yanked():
         return replace(now, when=When.ALREADY, because="the source has yanked it")
     if row.is_source:

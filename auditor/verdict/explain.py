@@ -170,6 +170,53 @@ _REASONS = {
         "A deletion upstream removed the entry and left the file.",
         "Remove the file; lock files with its URL still install it.",
     ),
+    "surfaces-disagree": (
+        "Surfaces of one index say different things: simple JSON and HTML, each with and without "
+        "compression, the legacy JSON, a metadata sidecar.",
+        "PyPI keeps and purges each of them apart; a lost purge leaves one of them old.",
+        "Believe the simple pages: installers read nothing else. Any change to the project, such "
+        "as another upload, purges all of them again.",
+    ),
+    "headers-stripped": (
+        "A gateway in front of the index strips validators, serials and delivery network headers.",
+        "A company's proxy, or a sandbox, that passes on type, length and date alone.",
+        "Audit from a network without it to learn how old the pages are; the files on them are "
+        "judged all the same.",
+    ),
+    "source-deleted": (
+        "The broken release was deleted at the source, and its file is gone there as well.",
+        "Somebody deleted it instead of yanking it.",
+        "Publish a higher version: every copy elsewhere is untouched by a deletion. Its file name "
+        "cannot be used again on PyPI.",
+    ),
+    "source-deleted-file-served": (
+        "The broken release was deleted at the source, and its file host still serves the file.",
+        "Deleting takes a release off the pages; on PyPI files keep their URL.",
+        "Publish a higher version: lock files that name the URL go on installing the broken one.",
+    ),
+    "source-deleted-file-unknown": (
+        "The broken release was deleted at the source; whether its file is still served is not "
+        "known.",
+        "Asking for the file could make a cache store it, or nobody knows its URL any more.",
+        "Publish a higher version; that is the cure in either case.",
+    ),
+    "source-project-gone": (
+        "The whole project is gone from the source, while other places still carry it.",
+        "Its owner deleted it, or the index's staff removed it.",
+        "If it is yours, register the name again before somebody else does; those who install "
+        "from a copy keep the broken release until they get a higher one.",
+    ),
+    "source-quarantined": (
+        "The index's staff has put the project in quarantine: it lists no file (PEP 792).",
+        "A report of malware, or of a compromised account.",
+        "Talk to the index's staff; installs from the source fail meanwhile, and those from "
+        "copies do not.",
+    ),
+    "source-archived": (
+        "The project is archived at the source: it takes no new releases (PEP 792).",
+        "Its owner ended it.",
+        "Undo the archiving to publish a fix.",
+    ),
     "source-stale": (
         "The source's own page is older than what others have.",
         "A lost purge at the source's CDN.",
@@ -205,10 +252,30 @@ _REASONS = {
         "A cache that fetches what it is asked for.",
         "Declare the chain of upstreams, or look on the machine itself.",
     ),
+    "replica-behind": (
+        "This is a replica that has not copied all that its primary has.",
+        "A broken connection between the two, or a replica that has just been started.",
+        "Look at the replica's log; a refresh of the page goes to the primary anyway.",
+    ),
     "waived": (
         "A waiver silences this failure for now.",
         "Somebody decided so; the reason is shown.",
         "Nothing until it expires.",
+    ),
+    "view-missing": (
+        "A client class was not asked, or its answer is not among the observations.",
+        "A damaged or cut file of observations, or a probe that was stopped.",
+        "Look again; a view that nobody saw proves nothing.",
+    ),
+    "digest-missing": (
+        "A broken or fixed file has no digest here, though other files here have one.",
+        "Something between the file and its page lost the digest, or took it away.",
+        "Compare the bytes themselves with the release before trusting this place.",
+    ),
+    "corrupt": (
+        "A copy here is damaged or cut short.",
+        "A download or an upload that did not finish.",
+        "Replace it; a damaged file is no sign of tampering.",
     ),
     "undecided": (
         "A fact is missing that decides what an installer gets.",

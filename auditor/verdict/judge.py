@@ -13,6 +13,7 @@ from auditor.model import (
     Location,
     Observation,
     Outcome,
+    PageOutcome,
     Plan,
     Reason,
     Run,
@@ -66,6 +67,7 @@ def _judge_incident(
 ) -> Run:
     ours = [o for o in observations if o.incident == incident.id]
     _demand_known(incident, ours)
+    ours = [*ours, *_unobserved(plan, incident, ours)]
     context = Context.of(plan, incident, ours, _environments(plan, incident))
     cache = ChoiceCache()
     locations = {loc.name: loc for loc in plan.locations}
@@ -131,6 +133,7 @@ def _verdict(row: Row, rules: Mapping[str, Callable[[Row], Iterator[Ruling]]]) -
         evidence=observation.evidence,
         proxy=observation.proxy,
         notes=observation.notes,
+        surfaces=observation.surfaces,
     )
 
 
@@ -165,14 +168,40 @@ def _waiver_notes(
             yield f"The waiver for {waiver.location} is not used: nothing fails there."
 
 
+def _unobserved(
+    plan: Plan, incident: Incident, seen: Sequence[Observation]
+) -> Iterator[Observation]:
+    """A place of which nobody has an observation is a row all the same: an unknown one."""
+    have = {o.location for o in seen}
+    at = _last(plan, seen)
+    for location in plan.locations:
+        if location.name not in have:
+            yield Observation(
+                location=location.name,
+                vantage=plan.vantage.id,
+                incident=incident.id,
+                outcome=Outcome.SKIPPED,
+                detail="there is no observation of this place",
+                started_at=at,
+                finished_at=at,
+            )
+
+
 def _demand_known(incident: Incident, observations: Sequence[Observation]) -> None:
     """Stop if every place answered that there is no such project: the name must be wrong."""
-    if observations and all(o.outcome is Outcome.ABSENT for o in observations):
+    if observations and all(map(_is_absent, observations)):
         places = ", ".join(sorted({o.location for o in observations}))
         raise UsageError(
             f"no location knows a project called {incident.project!r} (asked: {places}); check "
             "the name, or add the index that carries it with --location"
         )
+
+
+def _is_absent(observation: Observation) -> bool:
+    """Whether nothing here may still know the project: one page without answer may."""
+    settled_outcomes = {PageOutcome.ABSENT, PageOutcome.REFUSED}
+    settled = all(page.outcome in settled_outcomes for page in observation.pages)
+    return observation.outcome is Outcome.ABSENT and settled
 
 
 def _environments(plan: Plan, incident: Incident) -> tuple[Environment, ...]:

@@ -21,7 +21,8 @@ def lag_of(row: Row) -> Lag:
         return Lag(state=LagState.UNKNOWN, basis="not every view could be read")
     if row.is_source:
         return Lag(state=LagState.UNKNOWN, basis="the source itself does not list the fix")
-    if not row.kind.syncs and row.location.expected_lag_s is None:
+    syncs = row.kind.syncs or row.observation.stated_lag is not None
+    if not syncs and row.location.expected_lag_s is None:
         return Lag(state=LagState.NEVER, basis=f"nothing syncs a {row.kind.name} by itself")
     return _against_clock(row)
 
@@ -57,7 +58,9 @@ def _chain_lag(location: Location, context: Context) -> tuple[float | None, str]
 
 
 def _hop_lag(location: Location, context: Context) -> tuple[float | None, str]:
-    kind = context.kind_of(location)
+    kind, stated = context.kind_of(location), context.stated_lags.get(location.name)
+    if stated is not None:
+        return stated.seconds, f"{location.name}: {stated.basis}"
     if location.expected_lag_s is not None:
         return location.expected_lag_s, f"{location.name}: expected_lag in the configuration"
     if kind.expected_lag_s is not None:

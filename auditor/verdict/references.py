@@ -31,6 +31,11 @@ class Identity:
     size: int | None
     origin: str
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to compare."""
+        return bool(self.hashes) or self.size is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
@@ -59,9 +64,9 @@ class References:
         known: dict[str, Identity] = {}
         disputed: set[str] = set()
         for filename, identity in identities(at_source):
-            first = known.setdefault(filename, identity)
-            if mismatch(filename, first, identity):
+            if mismatch(filename, known.get(filename, identity), identity):
                 disputed.add(filename)
+            known[filename] = _merged(known.get(filename), identity)
         for name in disputed:
             del known[name]
         known.update(_configured(incident))
@@ -69,14 +74,20 @@ class References:
 
     def conflicts(self, observations: Iterable[Observation]) -> frozenset[str]:
         """File names without reference of which different bytes were seen."""
-        first: dict[str, Identity] = {}
+        merged: dict[str, Identity] = {}
         found: set[str] = set()
         for filename, identity in identities(observations):
-            if filename in self.known:
+            if self.says_something_of(filename):
                 continue
-            if mismatch(filename, first.setdefault(filename, identity), identity):
+            if mismatch(filename, merged.get(filename, identity), identity):
                 found.add(filename)
+            merged[filename] = _merged(merged.get(filename), identity)
         return frozenset(found)
+
+    def says_something_of(self, filename: str) -> bool:
+        """Whether there is a digest or a size to compare a file of that name with."""
+        known = self.known.get(filename)
+        return known is not None and known.says_something
 
 
 def identities(observations: Iterable[Observation]) -> Iterable[tuple[str, Identity]]:
@@ -99,6 +110,14 @@ def of_holding(holding: Holding, origin: str) -> Identity:
     """The identity of bytes that were read."""
     hashes = {"sha256": holding.sha256} if holding.sha256 else {}
     return Identity(hashes=hashes, size=holding.size, origin=origin)
+
+
+def _merged(known: Identity | None, more: Identity) -> Identity:
+    """Add what another statement knows. What was said first stands."""
+    if known is None:
+        return more
+    size = more.size if known.size is None else known.size
+    return Identity(hashes={**more.hashes, **known.hashes}, size=size, origin=known.origin)
 
 
 def mismatch(filename: str, reference: Identity, seen: Identity) -> Mismatch | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from auditor.model import LagState, Remedy, RemedyTemplate, Status
+from auditor.model.filename import version_in
 from auditor.verdict.lag import lag_of
 from auditor.verdict.row import Row
 
@@ -16,7 +17,11 @@ def remedies_of(row: Row, status: Status) -> tuple[Remedy, ...]:
 
     A place that is late within its normal lag needs no operator, only time.
     """
-    declared = tuple(_fill(t, row) for t in row.kind.remedies if status in t.statuses)
+    declared = tuple(
+        _fill(template, row)
+        for template in row.kind.remedies
+        if status in template.statuses and _applies(template, row)
+    )
     lag = lag_of(row)
     if lag.state is LagState.WITHIN_LAG and lag.latest_by is not None:
         wait = Remedy(
@@ -27,16 +32,47 @@ def remedies_of(row: Row, status: Status) -> tuple[Remedy, ...]:
     return declared
 
 
+def _project_page(row: Row) -> str:
+    """The address of the project's page, with a slash at its end; empty where there is none."""
+    url = row.location.url
+    return f"{url.rstrip('/')}/{row.context.incident.project}/" if url else ""
+
+
+def _applies(template: RemedyTemplate, row: Row) -> bool:
+    """A command that names a file, a directory or a URL needs one.
+
+    The file must be one that is broken by its name, not the fix under another's bytes.
+    """
+    location = row.location
+    named = {
+        "{file}": _file(row),
+        "{path}": location.path,
+        "{url}": location.url,
+        "{page}": location.url,
+    }
+    return all(named[key] for key in named if key in template.command)
+
+
+def _file(row: Row) -> str | None:
+    """The broken file that a command may name: broken by its name, not only by its bytes."""
+    project = row.context.incident.project
+    for name in (*row.broken.files, *(c.filename for c in row.broken_candidates)):
+        if row.context.line.is_broken(version_in(name, project)):
+            return name
+    return None
+
+
 def _fill(template: RemedyTemplate, row: Row) -> Remedy:
     line = row.context.line
     fixed = str(line.fixed[0]) if line.fixed else line.fixed_text
     values = {
         "url": row.location.url or "",
+        "page": _project_page(row),
         "path": row.location.path or "",
         "project": row.context.incident.project,
         "fixed": fixed,
         "broken": str(line.broken[0]) if line.broken else line.broken_text,
-        "file": row.broken.files[0] if row.broken.files else "",
+        "file": _file(row) or "",
     }
     command = template.command
     for key, value in values.items():

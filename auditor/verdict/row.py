@@ -78,9 +78,23 @@ class Row:
         )
 
     @cached_property
+    def missing_views(self) -> tuple[str, ...]:
+        """Views and samples that should have been asked for and of which there is no answer."""
+        wanted = self.kind.views
+        samples = self.location.samples if len(wanted) > 1 else 1
+        samples = min(samples, self.observation.samples_asked or samples)
+        asked = {(p.view, p.sample) for p in self.observation.pages}
+        return tuple(
+            view.value if samples == 1 else f"{view.value} (sample {sample})"
+            for view in wanted
+            for sample in range(1, samples + 1)
+            if (view, sample) not in asked
+        )
+
+    @cached_property
     def all_pages_read(self) -> bool:
         """Whether every view that a client can use was read to its end."""
-        return bool(self.usable_pages) and not self.unread_pages
+        return bool(self.usable_pages) and not self.unread_pages and not self.missing_views
 
     @cached_property
     def counting(self) -> tuple[Selection, ...]:
@@ -89,12 +103,15 @@ class Row:
 
     @cached_property
     def trusted_cells(self) -> tuple[Selection, ...]:
-        """Counting cells of pages that a client keeps and still trusts, without asking anybody."""
+        """Counting cells of pages that a client keeps and may still trust, asking nobody.
+
+        A page of which it is not known how long it is trusted may be trusted now.
+        """
         at = self.observation.finished_at
         trusted = {
             (p.view, p.sample)
             for p in self.usable_pages
-            if p.freshness.expires_at is not None and p.freshness.expires_at > at
+            if p.freshness.expires_at is None or p.freshness.expires_at > at
         }
         return tuple(c for c in self.counting if (c.view, c.sample) in trusted)
 
@@ -174,7 +191,8 @@ class Row:
         return (
             h
             for h in self.observation.holdings
-            if self.context.line.is_broken(h.version) or (h.sha256 and h.sha256 in digests)
+            if self.context.is_broken_name(h.version, h.filename)
+            or (h.sha256 and h.sha256 in digests)
         )
 
     def _held(self) -> HeldState:
@@ -193,9 +211,15 @@ class Row:
         return HeldState.UNKNOWN
 
     def _holdings_cover_listed(self) -> bool:
-        """Whether each listed broken file has a holding of its own."""
+        """Whether each listed broken file has a holding of its own.
+
+        At a source that no longer lists them, the files that others list are those to ask for.
+        """
         asked = {h.filename for h in self._broken_holdings()}
-        return {c.filename for c in self.broken_candidates} <= asked
+        listed = {c.filename for c in self.broken_candidates}
+        if not listed and self.is_source:
+            listed = set(self.context.broken_names)
+        return listed <= asked
 
     def _signature(self, page: Page) -> Signature:
         broken = {(c.filename, c.yanked) for c in page.candidates if self.context.is_broken_file(c)}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.model import Reason, Status
-from auditor.verdict import rules_index, rules_notes, rules_store
+from auditor.verdict import rules_hints, rules_index, rules_notes, rules_source, rules_store
 from auditor.verdict.row import Row
 from auditor.verdict.ruling import Rule, Ruling
 
@@ -23,9 +23,11 @@ RULES: dict[str, Rule] = {
     "exposed": rules_index.exposed,
     "behind": rules_index.behind,
     "required-absent": rules_index.required_absent,
+    "digest-missing": rules_index.digest_missing,
     "not-observed": rules_index.not_observed,
     "undecided": rules_index.undecided,
     "store-exposed": rules_store.exposed,
+    "store-doubtful": rules_store.doubtful,
     "store-unread": rules_store.unread,
     "store-latent": rules_store.latent,
     "rolled-forward": rules_index.rolled_forward,
@@ -34,7 +36,14 @@ RULES: dict[str, Rule] = {
     "store-clean": rules_store.clean,
     "flapping": rules_notes.flapping,
     "split-view": rules_notes.split_view,
+    "source-deleted": rules_source.source_deleted,
+    "source-project-gone": rules_source.source_project_gone,
+    "source-quarantined": rules_source.source_quarantined,
+    "source-archived": rules_source.source_archived,
+    "surfaces-disagree": rules_source.surfaces_disagree,
     "source-stale": rules_notes.source_stale,
+    "surface-stale": rules_source.surface_stale,
+    "headers-stripped": rules_source.headers_stripped,
     "serial-behind": rules_notes.serial_behind,
     "serial-fake": rules_notes.serial_fake,
     "serial-missing": rules_notes.serial_missing,
@@ -45,7 +54,9 @@ RULES: dict[str, Rule] = {
     "broken-listed": rules_notes.broken_listed,
     "broken-held": rules_notes.broken_held,
     "held-unknown": rules_notes.held_unknown,
+    "corrupt": rules_notes.corrupt,
     "redirected": rules_notes.redirected,
+    "hinted": rules_hints.hinted,
 }
 
 

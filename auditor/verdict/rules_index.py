@@ -23,6 +23,7 @@ __all__ = [
     "absent",
     "behind",
     "clean",
+    "digest_missing",
     "exposed",
     "hash_conflict",
     "not_observed",
@@ -39,10 +40,13 @@ def tampered(row: Row) -> Iterator[Ruling]:
     if row.location.rebuilds:
         return
     references = row.context.references.known
+    # By name and digest: a damaged copy does not clear a whole one of the same name beside it.
+    damaged = {(h.filename, h.sha256) for h in row.observation.holdings if h.intact is False}
     seen: set[str] = set()
     for filename, identity in identities([row.observation]):
         found = filename in references and mismatch(filename, references[filename], identity)
-        if found and filename not in seen:
+        excused = (filename, identity.hashes.get("sha256")) in damaged
+        if found and not excused and filename not in seen:
             seen.add(filename)
             yield ruling(
                 "tampered",
@@ -58,7 +62,7 @@ def hash_conflict(row: Row) -> Iterator[Ruling]:
     """Locations disagree about a file's bytes and nothing says who is right."""
     if row.location.rebuilds:
         return
-    ours = {filename for filename, _ in identities([row.observation])}
+    ours = {name for name, identity in identities([row.observation]) if identity.says_something}
     for filename in sorted(ours & row.context.conflicts):
         yield ruling(
             "hash-conflict",
@@ -66,6 +70,37 @@ def hash_conflict(row: Row) -> Iterator[Ruling]:
             status=Status.UNKNOWN,
             expected="the same digest everywhere, or a reference in broken_hashes or at the source",
             observed="different digests",
+            evidence=evidence_of(row.observation.pages),
+        )
+
+
+def digest_missing(row: Row) -> Iterator[Ruling]:
+    """A broken or fixed file carries no digest at a place that states one for every other file.
+
+    A place that never states digests is not suspected: nobody could compare there before either.
+    """
+    if row.location.rebuilds or not row.is_index:
+        return
+    stated: dict[str, bool] = {}
+    for name, identity in identities([row.observation]):
+        stated[name] = stated.get(name, False) or identity.says_something
+    context = row.context
+    matter = {
+        c.filename
+        for p in row.usable_pages
+        for c in p.candidates
+        if context.is_broken_file(c) or context.line.is_fix(c.version)
+    }
+    silent = [
+        n for n in sorted(matter) if not stated[n] and context.references.says_something_of(n)
+    ]
+    if silent and any(stated.values()):
+        yield ruling(
+            "digest-missing",
+            f"No digest is stated for {names(silent)}, though other files here have one.",
+            status=Status.UNKNOWN,
+            expected="a digest to compare with the release's",
+            observed="none",
             evidence=evidence_of(row.observation.pages),
         )
 
@@ -107,7 +142,8 @@ def behind(row: Row) -> Iterator[Ruling]:
 
 def required_absent(row: Row) -> Iterator[Ruling]:
     """A place that is required to carry the project does not."""
-    if row.is_index and row.location.required and row.observation.outcome is Outcome.ABSENT:
+    absent_everywhere = row.observation.outcome is Outcome.ABSENT and not row.unread_pages
+    if row.is_index and row.location.required and absent_everywhere:
         yield ruling(
             "required-absent",
             f"{row.context.incident.project} is not carried here, but this place is required.",
@@ -124,6 +160,14 @@ def not_observed(row: Row) -> Iterator[Ruling]:
         return
     if not row.usable_pages and row.observation.outcome is not Outcome.ABSENT:
         yield _not_looked_at(row)
+    elif row.usable_pages and row.missing_views:
+        yield ruling(
+            "view-missing",
+            f"There is no answer for {names(row.missing_views)}.",
+            status=Status.UNKNOWN,
+            expected="an answer for every client class, as often as it is asked for",
+            observed=f"none for {names(row.missing_views)}",
+        )
     alike: dict[tuple[str, str], list[Page]] = {}
     for page in row.unread_pages:
         code = _page_code(page.outcome, local=row.location.url is None)
@@ -173,8 +217,8 @@ def rolled_forward(row: Row) -> Iterator[Ruling]:
 
 
 def absent(row: Row) -> Iterator[Ruling]:
-    """The project is not carried here at all."""
-    if row.observation.outcome is Outcome.ABSENT:
+    """The project is not carried here at all: every view says so."""
+    if row.observation.outcome is Outcome.ABSENT and not row.unread_pages:
         yield ruling(
             "absent",
             f"{row.context.incident.project} is not carried here.",

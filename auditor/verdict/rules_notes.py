@@ -22,6 +22,7 @@ from auditor.verdict.ruling import Ruling, evidence_of, names, ruling
 __all__ = [
     "broken_held",
     "broken_listed",
+    "corrupt",
     "fix_not_listed",
     "fix_rejected",
     "flapping",
@@ -81,7 +82,8 @@ def source_stale(row: Row) -> Iterator[Ruling]:
     ours, theirs = context.source_serial, context.other_serial
     if ours is not None and theirs is not None and theirs > ours:
         yield _stale_source(row, f"serial {theirs} or later", f"serial {ours}")
-    if context.others_list_fix and not context.source_lists_fix():
+    # A source that lists nothing at all was emptied or is in quarantine: that is no old page.
+    if context.others_list_fix and context.source_files and not context.source_lists_fix():
         where = names(context.others_list_fix)
         yield _stale_source(row, f"the fix, which {where} already lists", "no file of the fix")
     serials = {p.freshness.serial for p in row.usable_pages if p.freshness.serial is not None}
@@ -243,6 +245,19 @@ def held_unknown(row: Row) -> Iterator[Ruling]:
             "asking a cache for a file may make it fetch and keep it.",
             expected="held or not held",
             observed=why or _why_unknown(row.observation.file_hosting),
+        )
+
+
+def corrupt(row: Row) -> Iterator[Ruling]:
+    """A copy here is damaged: it accuses nobody, and nobody can install it."""
+    damaged = [h for h in row.observation.holdings if h.intact is False]
+    if damaged:
+        yield ruling(
+            "corrupt",
+            "A copy here is damaged or cut short; it is not held to be tampered with.",
+            expected="files that open as what their names say",
+            observed=names(h.filename for h in damaged),
+            evidence=(e for h in damaged for e in h.evidence),
         )
 
 

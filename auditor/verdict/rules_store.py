@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from auditor.model import Choice, HeldState, Outcome, Role, Status
+from auditor.model import Choice, HeldState, Outcome, Page, Role, Selection, Status
 from auditor.verdict.row import Row
 from auditor.verdict.rules_index import outcome_code
 from auditor.verdict.ruling import Ruling, evidence_of, names, ruling, tell_cells
 
-__all__ = ["clean", "exposed", "latent", "unread"]
+__all__ = ["clean", "doubtful", "exposed", "latent", "unread"]
 
 
 def exposed(row: Row) -> Iterator[Ruling]:
@@ -21,17 +21,36 @@ def exposed(row: Row) -> Iterator[Ruling]:
         return
     cells = row.trusted_cells
     broken = [c for c in cells if c.choice is Choice.CHOSEN and c.is_broken]
-    if broken:
-        asked = {(c.view, c.sample) for c in broken}
-        pages = [p for p in row.usable_pages if (p.view, p.sample) in asked]
-        until = max(p.freshness.expires_at for p in pages if p.freshness.expires_at)
+    pages = _pages(row, broken)
+    until = [p.freshness.expires_at for p in pages if p.freshness.expires_at]
+    if until:
         yield ruling(
             "exposed",
             "This client trusts a cached page until it expires, and gets the broken release.",
             status=Status.EXPOSED,
             expected=f"{row.context.line.fixed_text}, or a later version that contains it",
-            observed=f"{tell_cells(broken, cells)}, until {until:%Y-%m-%d %H:%M:%S} UTC",
+            observed=f"{tell_cells(broken, cells)}, until {max(until):%Y-%m-%d %H:%M:%S} UTC",
             evidence=evidence_of(pages),
+        )
+
+
+def doubtful(row: Row) -> Iterator[Ruling]:
+    """A cached page may be trusted, and it is not known what it makes its client choose."""
+    if row.location.role is not Role.STORE:
+        return
+    pages = _pages(row, row.trusted_cells)
+    unread = [c for c in row.trusted_cells if c.choice is Choice.UNKNOWN]
+    timeless = [p for p in pages if p.freshness.expires_at is None]
+    broken = [c for c in row.trusted_cells if c.is_broken]
+    doubts = [*_pages(row, unread), *(p for p in timeless if p in _pages(row, broken))]
+    if doubts:
+        yield ruling(
+            "undecided",
+            "This client may trust a cached page of which it is not known what it leads to.",
+            status=Status.UNKNOWN,
+            expected="cached pages that can be read, and until when each is trusted",
+            observed=names([c.reason for c in unread] or ["no time of expiry"]),
+            evidence=evidence_of(doubts),
         )
 
 
@@ -40,7 +59,7 @@ def unread(row: Row) -> Iterator[Ruling]:
     if row.location.role is not Role.STORE or row.observation.outcome is Outcome.ABSENT:
         return
     looked = row.observation.outcome is Outcome.OBSERVED
-    if looked and (row.observation.holdings_complete or _broken_here(row)):
+    if looked and row.observation.holdings_complete:
         return
     code = "unreadable" if looked else outcome_code(row.observation.outcome, local=True)
     yield ruling(
@@ -48,7 +67,7 @@ def unread(row: Row) -> Iterator[Ruling]:
         "This store could not be read to its end.",
         status=Status.UNKNOWN,
         expected="every file of the project",
-        observed=row.observation.detail or "a part of it",
+        observed=row.observation.detail or names(row.observation.notes) or "a part of it",
         evidence=(e.id for e in row.observation.evidence),
     )
 
@@ -82,3 +101,8 @@ def clean(row: Row) -> Iterator[Ruling]:
 
 def _broken_here(row: Row) -> bool:
     return row.broken.held in (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
+
+
+def _pages(row: Row, cells: Sequence[Selection]) -> list[Page]:
+    asked = {(c.view, c.sample) for c in cells}
+    return [p for p in row.usable_pages if (p.view, p.sample) in asked]

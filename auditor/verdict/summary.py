@@ -27,6 +27,8 @@ from auditor.model import (
 )
 from auditor.verdict.context import Context
 from auditor.verdict.ruling import names
+from auditor.verdict.source_state import SourceState
+from auditor.verdict.whose import whose_of
 
 __all__ = ["exit_code_of", "fails", "persists", "summarise", "summarise_deletion", "undetermined"]
 
@@ -58,7 +60,9 @@ def fails(verdict: Verdict, plan: Plan) -> bool:
         return False
     if not verdict.location.required and verdict.status in (Status.UNKNOWN, Status.ABSENT):
         return False
-    return not (plan.grace and verdict.lag.state is LagState.WITHIN_LAG)
+    # Being late explains an older page; it never explains other bytes.
+    excused = verdict.status in (Status.EXPOSED, Status.BEHIND)
+    return not (plan.grace and excused and verdict.lag.state is LagState.WITHIN_LAG)
 
 
 def exit_code_of(
@@ -85,6 +89,7 @@ def summarise(
         said.insert(0, "No place answered at all: this machine seems to be offline.")
     if interrupted:
         said.insert(0, "The audit was interrupted; places not yet seen are unknown.")
+    whose, whose_text = whose_of(context, verdicts, findings)
     return Summary(
         status=_overall(verdicts),
         exit_code=exit_code_of(verdicts, findings, interrupted=interrupted),
@@ -95,6 +100,8 @@ def summarise(
         broken_persists=sum(map(persists, verdicts)),
         unknown=sum(map(undetermined, verdicts)),
         notes=tuple(dict.fromkeys(said)),
+        whose=whose,
+        whose_text=whose_text,
     )
 
 
@@ -114,6 +121,7 @@ def summarise_deletion(context: Context, verdicts: Sequence[Verdict]) -> Deletio
         undetermined=count["undetermined"],
         would_break_pins=breaks,
         locations=remain,
+        already=context.source_state.gone,
     )
 
 
@@ -169,16 +177,28 @@ def _sentence(context: Context, verdicts: Sequence[Verdict], findings: Sequence[
             f"determined: {names(v.location.name for v in unknown)}"
         )
         return text + "."
+    elif not any(v.fix.chosen is FixChosen.ALL for v in verdicts):
+        return f"Nothing is known of what installers get of {project}: no index could be read."
     else:
+        text = f"{project} is rolled forward{_but(verdicts)}: every other unpinned install gets "
         kept = sum(map(persists, verdicts))
-        text = (
-            f"{project} is rolled forward: every unpinned install gets "
+        text = text if _but(verdicts) else text.replace("other ", "")
+        text += (
             f"{_chosen(context, verdicts)}; {line.broken_text} still listed or held at {kept} of "
             f"{_places(len(verdicts))}"
         )
     if unknown:
         text += f"; {len(unknown)} could not be determined"
     return text + "."
+
+
+def _but(verdicts: Sequence[Verdict]) -> str:
+    """The places for which a good sentence does not speak."""
+    waived = [v.location.name for v in verdicts if v.waived is not None]
+    unknown = [v.location.name for v in verdicts if v.status is Status.UNKNOWN]
+    parts = [f"{names(waived)} (waived)"] if waived else []
+    parts += [f"{names(unknown)} (not known)"] if unknown else []
+    return f", except at {' and '.join(parts)}" if parts else ""
 
 
 def _failing(failing: Sequence[Verdict]) -> str:
@@ -188,7 +208,7 @@ def _failing(failing: Sequence[Verdict]) -> str:
             "still gives it to unpinned installs",
             "still give it to unpinned installs",
         ),
-        Status.TAMPERED: ("has other bytes under its name", "have other bytes under its name"),
+        Status.TAMPERED: ("has files with other bytes", "have files with other bytes"),
         Status.PINNED: ("is pinned to it", "are pinned to it"),
         Status.BEHIND: ("does not offer the fix", "do not offer the fix"),
     }
@@ -203,7 +223,8 @@ def _failing(failing: Sequence[Verdict]) -> str:
 def _chosen(context: Context, verdicts: Sequence[Verdict]) -> str:
     """The versions that installers get, that of the running interpreter first."""
     running = {e.id for e in context.environments if e.running}
-    cells = [c for v in verdicts for c in v.selections if c.counts and c.version]
+    indexes = [v for v in verdicts if v.fix.chosen is FixChosen.ALL]
+    cells = [c for v in indexes for c in v.selections if c.counts and c.version]
     here = {c.version for c in cells if c.environment in running and c.version}
     others = {c.version for c in cells if c.version} - here
     if not here:
@@ -223,6 +244,8 @@ def _places(number: int) -> str:
 def _deletion_sentence(context: Context, verdicts: Sequence[Verdict], count: Counter[str]) -> str:
     """The argument, from this audit's own numbers."""
     holding = [v for v in verdicts if persists(v)]
+    if context.source_state.gone:
+        return _deleted_sentence(context, verdicts, holding)
     if not holding:
         return "No audited place is known to list or hold the broken release."
     broken, source = context.line.broken_text, context.source
@@ -243,4 +266,23 @@ def _deletion_sentence(context: Context, verdicts: Sequence[Verdict], count: Cou
         text += f", {still} would go on installing it"
     if count["undetermined"]:
         text += f", and for {count['undetermined']} nothing promises that it would ever go away"
+    return text + "."
+
+
+def _deleted_sentence(
+    context: Context, verdicts: Sequence[Verdict], holding: Sequence[Verdict]
+) -> str:
+    """What it achieved to take the broken release off the source."""
+    broken, source = context.line.broken_text, context.source
+    where = source.name if source else "the source"
+    done = {
+        SourceState.PROJECT_GONE: f"The whole project was deleted at {where}",
+        SourceState.QUARANTINED: f"{where} has the project in quarantine",
+    }.get(context.source_state, f"You deleted {broken} at {where}")
+    text = f"{done}; {len(holding)} of {_places(len(verdicts))} still have {broken}"
+    if any(v.is_source for v in holding):
+        text += f", {where} itself among them, which still serves the file"
+    unknown = sum(map(undetermined, verdicts))
+    if unknown:
+        text += f", and of {unknown} it is not known"
     return text + "."

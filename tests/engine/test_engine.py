@@ -83,6 +83,7 @@ def audit(
     incidents: tuple[Incident, ...] = (),
     on_event: Callable[[Event], None] | None = None,
     credentials: dict[str, Credentials] | None = None,
+    concurrency: int = 64,
 ) -> Audit:
     plan = Plan(
         incidents=incidents or (incident(),),
@@ -91,6 +92,7 @@ def audit(
         tool_version="0.0",
         created_at=NOW,
         contact="ops@example.org",
+        concurrency=concurrency,
     )
     kinds = {name: kind(name, behaviour) for name, behaviour in behaviours.items()}
     return Audit(plan, credentials or {}, kinds, on_event=on_event)
@@ -259,22 +261,46 @@ async def test_a_location_is_not_asked_about_more_incidents_at_once_than_its_lim
     assert most == 4
 
 
-async def test_limits_bound_each_host_and_the_whole() -> None:
-    limits = Limits(concurrency=3, concurrency_per_host=2)
+async def most_at_once(limits: Limits, hosts: str) -> dict[str, int]:
+    """Hold a slot on each of these hosts, and count how many there were at once."""
     now: dict[str, int] = {}
     most: dict[str, int] = {}
 
     async def hold(host: str) -> None:
-        async with limits.slot(host):
-            for name in (host, "all"):
+        async with limits.place(), limits.slot(host):
+            for name in (host, "places"):
                 now[name] = now.get(name, 0) + 1
                 most[name] = max(most.get(name, 0), now[name])
             await asyncio.sleep(0)
-            for name in (host, "all"):
+            for name in (host, "places"):
                 now[name] -= 1
 
-    await asyncio.gather(*(hold(host) for host in "aaaaabbbbb"))
-    assert most == {"a": 2, "b": 2, "all": 3}
+    await asyncio.gather(*(hold(host) for host in hosts))
+    return most
+
+
+async def test_limits_bound_each_host_and_the_places() -> None:
+    per_host = await most_at_once(Limits(concurrency=99, concurrency_per_host=2), "aaaaabbbbb")
+    assert per_host == {"a": 2, "b": 2, "places": 4}
+    places = await most_at_once(Limits(concurrency=3, concurrency_per_host=9), "abcdefgh")
+    assert places["places"] == 3
+
+
+async def test_no_more_places_are_looked_at_at_once_than_the_concurrency_allows() -> None:
+    now, most = 0, 0
+
+    async def count(assignment: Assignment) -> Observation:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return seen(assignment)
+
+    places = [place(f"p{n}", "count") for n in range(10)]
+    the_audit = audit(*places, behaviours={"count": count}, concurrency=3)
+    assert len(await the_audit.run()) == 10
+    assert most == 3
 
 
 async def test_the_user_agent_names_the_program_and_its_contact() -> None:

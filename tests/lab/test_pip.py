@@ -13,7 +13,7 @@ from auditor.lab.world import World
 
 from .conftest import NOW, PipRun, run_pip
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.real_program("pip-command")]
 
 # What an unpinned request gets at each place.
 CHOSEN = {

@@ -14,11 +14,13 @@ from auditor.model import (
     FixChosen,
     Freshness,
     HeldState,
+    Hint,
     Lag,
     LagState,
     Observation,
     Outcome,
     PageOutcome,
+    StatedLag,
     Status,
     View,
     Yank,
@@ -339,6 +341,36 @@ def test_lag_adds_up_along_the_chain() -> None:
     assert found["near"].state is LagState.STUCK
     assert found["far"].latest_by == FIX_AT + timedelta(hours=3.5)
     assert found["far"].state is LagState.WITHIN_LAG
+
+
+def test_what_a_place_says_of_its_lag_outranks_the_configuration() -> None:
+    old = observe("mirror", page(OLD, serial=29))
+    told = replace(old, stated_lag=StatedLag(seconds=5 * 3600, basis="its expiry is 5 h"))
+
+    silent, stated = verdict(old, expected_lag_s=60.0).lag, verdict(told, expected_lag_s=60.0).lag
+
+    assert silent is not None
+    assert silent.state is LagState.STUCK
+    assert stated is not None
+    assert stated.state is LagState.WITHIN_LAG
+    assert "its expiry is 5 h" in stated.basis
+
+
+def test_a_hint_of_the_server_explains_and_never_decides() -> None:
+    seen = observe("mirror", page(OLD, serial=30))
+    hint = Hint(
+        code="fix-hidden-by-local-files",
+        text="A local file hides the fix.",
+        expected="the fix",
+        observed="a local file",
+        evidence=("e1",),
+    )
+    foreign = replace(hint, code="clean")
+
+    bare, hinted = verdict(seen), verdict(replace(seen, hints=(hint, foreign)))
+
+    assert bare.status is hinted.status
+    assert codes(hinted) - codes(bare) == {"fix-hidden-by-local-files"}
 
 
 def test_lag_is_current_with_the_fix_and_never_where_nothing_syncs() -> None:

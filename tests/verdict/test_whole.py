@@ -362,10 +362,13 @@ def test_every_status_and_every_code_that_a_rule_can_give_is_explained() -> None
     rules_that_name_their_code = set(RULES) - {
         "not-observed",
         "fix-rejected",
+        "store-doubtful",
         "store-exposed",
         "store-unread",
         "store-latent",
         "store-clean",
+        "hinted",
+        "surface-stale",  # gives source-stale
     }
     assert rules_that_name_their_code <= known
     assert explain("no-such-code") is None
