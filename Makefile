@@ -9,7 +9,7 @@ BUILD := build
 
 export PYTHON
 
-.PHONY: help demo test check lint truth live mutate lock clean
+.PHONY: help demo test check lint truth bench live mutate lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: $(VENV)/.dev ## everything, on any machine: what CI runs
 truth: $(VENV)/.dev ## compare our selection with pip's own on CASES made pages
 	$(BIN)/python -m tests.truth --cases $(CASES)
 
+bench: $(VENV)/.dev ## measure each promise about speed against its floor, in one run
+	$(BIN)/python -m tests.bench
+
 live: $(VENV)/.dev ## audit two real incidents on PyPI as pip is configured here (never in CI)
 	$(BIN)/python -m pytest -m live -p no:randomly tests/live
 
@@ -55,6 +58,6 @@ lock: ## write the hashed locks anew (needs a network)
 	tools/lock.sh
 
 clean: ## remove everything that was generated, .venv included
-	rm -rf $(VENV) $(BUILD) dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache \
+	rm -rf $(VENV) .real $(BUILD) dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache \
 	  .ruff_cache .import_linter_cache .hypothesis auditor-demo*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,7 +27,6 @@ class Chosen:
         choice: `chosen`, `nothing` or `unknown`.
         candidate: the chosen file; None unless one was chosen.
         seen: number of files on the page.
-        applicable: number of files that pip could install there if asked for them by version.
         undecided: names of the files whose missing facts leave the choice open; empty unless the
             choice is `unknown`.
     """
@@ -35,11 +34,15 @@ class Chosen:
     choice: Choice
     candidate: Candidate | None
     seen: int
-    applicable: int
     undecided: tuple[str, ...] = ()
     _explainer: Explainer = field(repr=False, compare=False)
     _view: View = field(repr=False, compare=False)
     _decision: Decision = field(repr=False, compare=False)
+
+    @cached_property
+    def applicable(self) -> int:
+        """Number of files that pip could install there if asked for them by version."""
+        return self._view.applicable()
 
     @cached_property
     def reason(self) -> str:
@@ -131,7 +134,6 @@ def _chosen(
         choice=choice,
         candidate=None if position is None else listing.candidates[position],
         seen=len(listing.candidates),
-        applicable=view.applicable(),
         undecided=_undecided(view, decision) if choice is Choice.UNKNOWN else (),
         _explainer=explainer,
         _view=view,
@@ -165,5 +167,5 @@ def _undecided(view: View, decision: Decision) -> tuple[str, ...]:
 
 def _is_unsure(view: View, entry: Entry) -> bool:
     """Say whether more than one bit is set."""
-    mask = view.masks[entry.conditions]
+    mask = view.mask(entry)
     return mask & (mask - 1) != 0

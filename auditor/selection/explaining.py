@@ -81,7 +81,7 @@ class Explainer:
         chosen = decision.contenders[-1].named.version
         if decision.pinned is not None:
             return f"{chosen} is what the pin asks for"
-        newest = self.listing.releases[0]
+        newest = self.listing.newest()
         if newest.version == parse_version(chosen):
             return f"{chosen} is the newest release listed"
         passed_over = f"{newest.version} was passed over ({self._why_passed(view, newest)})"
@@ -90,13 +90,14 @@ class Explainer:
         return f"{chosen} is the newest that fits, and only pre-releases do; {passed_over}"
 
     def _why_passed(self, view: View, release: Release) -> str:
-        fitting = [e for e in release.entries if view.masks[e.conditions] != LOST]
+        fitting = [entry for entry in release.entries if view.mask(entry) != LOST]
         if fitting and release.version.is_prerelease:
             return "pre-release"
         if fitting:
             return "yanked"
-        index = release.entries[-1].conditions
-        why = _exclusion(self.listing.conditions[index], view.masks[index], view.support)
+        last = release.entries[-1]
+        conditions = self.listing.conditions[last.conditions]
+        why = _exclusion(conditions, view.mask(last), view.support)
         return why[1] if why else "excluded"
 
     def _why_nothing(self, view: View, decision: Decision) -> str:
@@ -109,7 +110,7 @@ class Explainer:
             return f"none of the {seen} files listed fits this environment"
         if decision.final_certain and any(
             entry.conditions in view.possible
-            for release in self.listing.prereleases
+            for release in self.listing.prereleases()
             for entry in release.entries
         ):
             return "every final release that fits is yanked, and hides the pre-releases"

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from packaging.version import Version
 
-from auditor.model.filename import NamedFile, NameFault, TagTriple, read_filename
+from auditor.model.filename import (
+    NamedFile,
+    NameFault,
+    TagTriple,
+    orders_in,
+    read_filename,
+    version_in,
+)
 from auditor.model.observation import Candidate, Yank
 from auditor.model.selection import RejectionCode
-from auditor.model.version import normalise_project, parse_version
+from auditor.model.version import normalise_project, parse_version, version_order
 
 __all__ = ["Conditions", "Entry", "Listing", "Release", "listing_of"]
 
@@ -27,7 +34,7 @@ _OLD_MAC_ZIP = NameFault(
     RejectionCode.NOT_A_DISTRIBUTION, "a zip with 'macosx10' in its URL is no source distribution"
 )
 
-_Key = tuple[str | None, str | None, str | None, bool, bool, bool]
+ConditionsKey = tuple[str | None, str | None, str | None, bool, bool, bool]
 
 
 class Conditions(NamedTuple):
@@ -39,6 +46,7 @@ class Conditions(NamedTuple):
         requires_python: None if not known.
         yanked: as stated.
         certain: whether it is beyond doubt that an installer considers the file at all.
+        key: stands for all of these.
     """
 
     tags: TagTriple | None
@@ -46,6 +54,7 @@ class Conditions(NamedTuple):
     requires_python: str | None
     yanked: Yank
     certain: bool
+    key: ConditionsKey
 
 
 class Entry(NamedTuple):
@@ -62,95 +71,179 @@ class Entry(NamedTuple):
     named: NamedFile
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Every file of one version, however each name spells that version.
-
-    Attributes:
-        version: of them all.
-        entries: in page order.
-        conditions: those of its entries.
-    """
-
-    version: Version
-    entries: tuple[Entry, ...]
-    conditions: frozenset[int]
-
-
 class Listing:
     """What one page offers of one project, read as pip reads it.
+
+    Most questions are settled by the newest release: until something else is asked for, versions
+    are put in order, and no file of any other release is looked at.
 
     Attributes:
         project: normalised name.
         candidates: as given, in page order.
-        conditions: each distinct set of conditions, and `counts` how many files have it.
-        releases: newest first; `finals` and `prereleases` are its two parts.
-        faults: by position, each file that is excluded everywhere.
+        conditions: each distinct set of conditions seen so far.
     """
 
     def __init__(self, candidates: Sequence[Candidate], project: str) -> None:
         self.project = normalise_project(project)
         self.candidates = candidates
-        self.faults: dict[int, NameFault] = {}
         self.conditions: list[Conditions] = []
-        self.counts: list[int] = []
-        self._by_version: dict[Version, list[Entry]] = {}
-        self._read()
-        self.releases = self._sorted_releases()
-        self.finals = [r for r in self.releases if not r.version.is_prerelease]
-        self.prereleases = [r for r in self.releases if r.version.is_prerelease]
-        self._locals = [r for r in self.releases if r.version.local is not None]
+        self._counts: list[int] = []
+        self._indices: dict[ConditionsKey, int] = {}
+        self._faults: dict[int, NameFault] = {}
+        self._releases: dict[str, Release] = {}
+        names = [candidate.filename for candidate in candidates]
+        self._names = names
+        self._is_repetitive = len(set(names)) < len(names)
+        self._positions = _by_order(orders_in(names, self.project))
+        # The order of a version is a text: these sort and compare without Python code.
+        self._orders = sorted(self._positions, reverse=True)
+        self._unsorted = iter(self._orders)
+        self._finals: list[Release] = []
+        self._prereleases: list[Release] = []
+
+    @cached_property
+    def releases(self) -> tuple[Release, ...]:
+        """Every release, newest first."""
+        found = map(self._release, self._orders)
+        return tuple(release for release in found if release.entries)
+
+    def finals(self) -> Iterator[Release]:
+        """Yield every final release, newest first."""
+        return self._part(self._finals)
+
+    def prereleases(self) -> Iterator[Release]:
+        """Yield every pre-release, newest first."""
+        return self._part(self._prereleases)
+
+    def newest(self) -> Release:
+        """Return the newest release. There must be one."""
+        found = map(self._release, self._orders)
+        return next(release for release in found if release.entries)
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """How many files have each of the conditions, of which there are no more after this."""
+        _ = [release.entries for release in self.releases]
+        return self._counts
+
+    @cached_property
+    def faults(self) -> dict[int, NameFault]:
+        """By position, each file that is excluded everywhere."""
+        _ = self.counts  # reads every entry, which finds those that have no fault in their name
+        for position, name in enumerate(self._names):
+            named = read_filename(name, self.project)
+            if isinstance(named, NameFault):
+                self._faults[position] = named
+        return self._faults
 
     def pinned(self, pin: Version) -> list[Release]:
         """Return the releases that `==pin` matches: without a local label, any label will do."""
-        labelled = [r for r in self._locals if pin.local is None and _public(r.version) == pin]
-        exact = [r for r in self.releases if r.version == pin]
-        return labelled + exact  # a label makes a version higher (PEP 440)
+        order = version_order(pin)
+        matching = [order] if order in self._positions else []
+        if pin.local is None:
+            # A label makes a version higher (PEP 440), so that these come first.
+            matching = [each for each in self._orders if each.startswith(order[:-1])]
+        return [release for release in map(self._release, matching) if release.entries]
 
-    def _read(self) -> None:
-        indices: dict[_Key, int] = {}
+    def _part(self, part: list[Release]) -> Iterator[Release]:
+        """Yield the releases of one part, sorting more of them in when they run out."""
+        taken = 0
+        while taken < len(part) or self._sort_in_next(part):
+            yield part[taken]
+            taken += 1
+
+    def _sort_in_next(self, part: list[Release]) -> bool:
+        """Look at older releases until one belongs to that part; False if none does."""
+        for order in self._unsorted:
+            release = self._release(order)
+            home = self._prereleases if release.version.is_prerelease else self._finals
+            home.append(release)
+            if home is part:
+                return True
+        return False
+
+    def _release(self, order: str) -> Release:
+        release = self._releases.get(order)
+        if release is None:
+            release = self._releases[order] = Release(self, self._positions[order])
+        return release
+
+    def read_entries(self, positions: Iterable[int]) -> tuple[Entry, ...]:
+        """Read the files at these positions, which are all that have their version."""
+        entries: list[Entry] = []
         listed: dict[str, list[Candidate]] = {}
-        by_text: dict[str, list[Entry]] = {}
-        for position, candidate in enumerate(self.candidates):
-            filename = candidate.filename
-            named = read_filename(filename, self.project)
+        for position in positions:
+            candidate, name = self.candidates[position], self._names[position]
+            named = read_filename(name, self.project)
             repeated: bool | None = False
-            if filename in listed:
-                repeated = _is_repeated(candidate, listed[filename])
-            else:
-                listed[filename] = [candidate]
-            fault = _fault(candidate, named, repeated)
+            if self._is_repetitive:
+                repeated = _is_repeated(candidate, listed.setdefault(name, []))
+            fault = _REPEATED if repeated else None
+            if fault is None and name.endswith(".zip") and _is_old_mac_zip(candidate):
+                fault = _OLD_MAC_ZIP
             if fault is not None:
-                self.faults[position] = fault
+                self._faults[position] = fault
             elif isinstance(named, NamedFile):
                 certain = repeated is False and candidate.version is not None
-                index = self._index(candidate, named, certain, indices)
-                by_text.setdefault(named.version, []).append(Entry(position, index, named))
-        self._by_version = _merged(by_text)
+                entries.append(Entry(position, self._index(candidate, named, certain), named))
+        return tuple(entries)
 
-    def _index(
-        self, candidate: Candidate, named: NamedFile, certain: bool, indices: dict[_Key, int]
-    ) -> int:
+    def _index(self, candidate: Candidate, named: NamedFile, certain: bool) -> int:
         """Return the index of a file's conditions, adding them if they are new, and count it."""
-        tags, yanked, requires_python = named.tags, candidate.yanked, candidate.requires_python
-        text = tags.text if tags is not None else None
-        # Not the members of the enum: they hash in Python, and this runs for every file.
-        free, unsaid = yanked is Yank.NO, yanked is Yank.UNKNOWN
-        key = (text, named.py_version, requires_python, free, unsaid, certain)
-        index = indices.setdefault(key, len(indices))
-        if index == len(self.conditions):
-            self.counts.append(0)
+        tags, yanked = named.tags, candidate.yanked
+        key = (
+            None if tags is None else tags.text,
+            named.py_version,
+            candidate.requires_python,
+            # Not the members of the enum: they hash in Python, and this runs for every file.
+            yanked is Yank.NO,
+            yanked is Yank.UNKNOWN,
+            certain,
+        )
+        index = self._indices.get(key)
+        if index is None:
+            index = self._indices[key] = len(self.conditions)
+            self._counts.append(0)
             self.conditions.append(
-                Conditions(tags, named.py_version, requires_python, yanked, certain)
+                Conditions(tags, named.py_version, candidate.requires_python, yanked, certain, key)
             )
-        self.counts[index] += 1
+        self._counts[index] += 1
         return index
 
-    def _sorted_releases(self) -> list[Release]:
-        return [
-            Release(version, tuple(entries), frozenset([e.conditions for e in entries]))
-            for version, entries in sorted(self._by_version.items(), key=_version, reverse=True)
-        ]
+
+class Release:
+    """Every file of one version, however each name spells that version.
+
+    Attributes:
+        version: of them all.
+    """
+
+    def __init__(self, listing: Listing, positions: Sequence[int]) -> None:
+        self._listing = listing
+        self._positions = positions
+        name = listing.candidates[positions[0]].filename
+        version = parse_version(version_in(name, listing.project) or "")
+        if version is None:  # cannot be: the file was sorted by it
+            raise ValueError(f"{name!r} has no version")
+        self.version = version
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """Files that some environment may take, in page order."""
+        return self._listing.read_entries(self._positions)
+
+    @cached_property
+    def conditions(self) -> frozenset[int]:
+        """Those of its entries."""
+        return frozenset([entry.conditions for entry in self.entries])
+
+
+def _by_order(orders: Iterable[str | None]) -> dict[str, list[int]]:
+    """Return the positions of each version, in page order."""
+    positions: defaultdict[str | None, list[int]] = defaultdict(list)
+    for position, order in enumerate(orders):
+        positions[order].append(position)
+    return {order: found for order, found in positions.items() if order is not None}
 
 
 def listing_of(candidates: Sequence[Candidate], project: str) -> Listing:
@@ -180,43 +273,8 @@ def _remembered(key: _SameObject, project: str) -> Listing:
     return Listing(key.candidates, project)
 
 
-def _version(item: tuple[Version, list[Entry]]) -> Version:
-    return item[0]
-
-
-def _public(version: Version) -> Version | None:
-    return parse_version(version.public)
-
-
-def _merged(by_text: dict[str, list[Entry]]) -> dict[Version, list[Entry]]:
-    """Put `1.0` and `1.0.0` together, in page order."""
-    merged: dict[Version, list[Entry]] = {}
-    for text, entries in by_text.items():
-        version = parse_version(text)
-        if version is None:  # cannot be: read_filename yields valid versions only
-            continue
-        if version in merged:
-            merged[version] = sorted(merged[version] + entries)
-        else:
-            merged[version] = entries
-    return merged
-
-
-def _fault(
-    candidate: Candidate, named: NamedFile | NameFault, repeated: bool | None
-) -> NameFault | None:
-    """Return why no environment takes the file; None if some may."""
-    if type(named) is NameFault:
-        return named
-    if repeated:
-        return _REPEATED
-    return _OLD_MAC_ZIP if _is_old_mac_zip(candidate) else None
-
-
 def _is_old_mac_zip(candidate: Candidate) -> bool:
     """Say whether pip takes the file for a binary of setuptools' old `bdist_dumb` on macOS."""
-    if not candidate.filename.endswith(".zip"):
-        return False
     parts = _split(candidate.url or "")
     return "macosx10" in (unquote(parts.path) if parts else "") + candidate.filename
 

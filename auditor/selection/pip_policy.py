@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from packaging.version import Version
 
@@ -32,6 +33,9 @@ __all__ = ["LOST", "TAKEN", "YANKED", "Decision", "View", "decide"]
 LOST = 1  # it doesn't count: its name, its tags or requires-python exclude it
 TAKEN = 2  # it counts
 YANKED = 4  # it counts, and is yanked
+
+# A large project has a few thousand distinct conditions.
+MAX_REMEMBERED_MASKS = 20_000
 
 _Preference = tuple[int, BuildTag, int]
 
@@ -59,16 +63,45 @@ class View:
 
     Attributes:
         listing, support: what was put together.
-        masks: for each of the listing's conditions, what such a file may be.
-        possible: conditions under which a file may count, and `certain` must count.
     """
 
     def __init__(self, listing: Listing, support: Support) -> None:
         self.listing = listing
         self.support = support
-        self.masks = [_mask(conditions, support) for conditions in listing.conditions]
-        self.possible = frozenset(i for i, mask in enumerate(self.masks) if mask != LOST)
-        self.certain = frozenset(i for i, mask in enumerate(self.masks) if not mask & LOST)
+        self._masks: list[int] = []
+        self._allowing: dict[int, set[int]] = {TAKEN: set(), YANKED: set()}
+        self._certain: set[int] = set()
+
+    @cached_property
+    def masks(self) -> list[int]:
+        """For each of the listing's conditions, what such a file may be."""
+        _ = self.listing.counts  # reads what was not read yet
+        return self._grow()
+
+    @cached_property
+    def possible(self) -> frozenset[int]:
+        """Conditions under which a file may count."""
+        return frozenset(i for i, mask in enumerate(self.masks) if mask != LOST)
+
+    def mask(self, entry: Entry) -> int:
+        """Return what a file may be."""
+        if entry.conditions >= len(self._masks):
+            self._grow()
+        return self._masks[entry.conditions]
+
+    def may_be(self, release: Release, what: int) -> bool:
+        """Say whether a file of a release may be *what*."""
+        conditions = release.conditions  # reading them can add to those of the listing
+        if len(self._masks) < len(self.listing.conditions):
+            self._grow()
+        return not conditions.isdisjoint(self._allowing[what])
+
+    def certainly_counts(self, release: Release) -> bool:
+        """Say whether a file of a release counts in every world."""
+        conditions = release.conditions
+        if len(self._masks) < len(self.listing.conditions):
+            self._grow()
+        return not conditions.isdisjoint(self._certain)
 
     def applicable(self) -> int:
         """Return how many files may be installed if asked for by version."""
@@ -76,8 +109,24 @@ class View:
 
     def preferred(self, release: Release, what: int) -> list[Entry]:
         """Return the files of a release that may be *what*, the most preferred first."""
-        fitting = [e for e in release.entries if self.masks[e.conditions] & what]
-        return sorted(fitting, key=self._preference, reverse=True)
+        fitting = [entry for entry in release.entries if self.mask(entry) & what]
+        if len(fitting) > 1:
+            fitting.sort(key=self._preference, reverse=True)
+        return fitting
+
+    def _grow(self) -> list[int]:
+        """Return the masks of all conditions that the listing has met so far."""
+        known = len(self._masks)
+        self._masks += [
+            _remembered_mask(each, self.support) for each in self.listing.conditions[known:]
+        ]
+        for index, mask in enumerate(self._masks[known:], known):
+            for what, indices in self._allowing.items():
+                if mask & what:
+                    indices.add(index)
+            if not mask & LOST:
+                self._certain.add(index)
+        return self._masks
 
     def _preference(self, entry: Entry) -> _Preference:
         tags = entry.named.tags
@@ -91,6 +140,17 @@ def decide(view: View, pin: Version | None = None) -> Decision:
         return _unpinned(view)
     releases = tuple(view.listing.pinned(pin))
     return _pinned(view, releases)
+
+
+def _remembered_mask(conditions: Conditions, support: Support) -> int:
+    """Return what such a file may be in an environment; the same come back on every mirror."""
+    masks = support.masks
+    mask = masks.get(conditions.key)
+    if mask is None:
+        if len(masks) >= MAX_REMEMBERED_MASKS:
+            masks.clear()
+        mask = masks[conditions.key] = _mask(conditions, support)
+    return mask
 
 
 def _mask(conditions: Conditions, support: Support) -> int:
@@ -113,17 +173,14 @@ def _mask(conditions: Conditions, support: Support) -> int:
 
 def _unpinned(view: View) -> Decision:
     listing = view.listing
-    final_possible = _any_counts(listing.finals, view.possible)
-    final_certain = _any_counts(listing.finals, view.certain)
-    contenders: list[Entry] = []
-    nothing = False
-    if final_possible:
-        found, settled = _walk(view, listing.finals, TAKEN)
-        contenders += found
-        # Where no final release can be chosen, it takes a yanked one to hide the pre-releases.
-        nothing = not settled and any(view.preferred(r, YANKED) for r in listing.finals)
+    contenders, settled = _walk(view, listing.finals(), TAKEN)
+    if settled:
+        return Decision(tuple(contenders), nothing=False, final_certain=True)
+    # Where no final release can be chosen, it takes a yanked one to hide the pre-releases.
+    nothing = any(view.may_be(release, YANKED) for release in listing.finals())
+    final_certain = any(map(view.certainly_counts, listing.finals()))
     if not final_certain:
-        found, settled = _walk(view, listing.prereleases, TAKEN)
+        found, settled = _walk(view, listing.prereleases(), TAKEN)
         contenders += found
         nothing = nothing or not settled
     return Decision(tuple(contenders), nothing, final_certain)
@@ -139,10 +196,6 @@ def _pinned(view: View, releases: tuple[Release, ...]) -> Decision:
     return Decision(tuple(contenders), not settled, final_certain, releases)
 
 
-def _any_counts(releases: Iterable[Release], conditions: frozenset[int]) -> bool:
-    return any(not conditions.isdisjoint(release.conditions) for release in releases)
-
-
 def _walk(view: View, releases: Iterable[Release], what: int) -> tuple[list[Entry], bool]:
     """Collect the files that may be chosen as *what*, until one that certainly is.
 
@@ -151,7 +204,7 @@ def _walk(view: View, releases: Iterable[Release], what: int) -> tuple[list[Entr
     contenders: list[Entry] = []
     for entry in _in_order(view, releases, what):
         contenders.append(entry)
-        mask = view.masks[entry.conditions]
+        mask = view.mask(entry)
         # In the walk for yanked files nothing else counts, so that being excluded is the only
         # alternative.
         if mask == TAKEN or (what == YANKED and not mask & LOST):
@@ -161,5 +214,5 @@ def _walk(view: View, releases: Iterable[Release], what: int) -> tuple[list[Entr
 
 def _in_order(view: View, releases: Iterable[Release], what: int) -> Iterator[Entry]:
     for release in releases:
-        if not view.possible.isdisjoint(release.conditions):
+        if view.may_be(release, what):
             yield from view.preferred(release, what)

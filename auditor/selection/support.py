@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Hashable
 from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -28,11 +29,13 @@ class Support:
         full_version: what `requires-python` is compared with.
         py_version: major and minor version, as in a `-py3.9` suffix.
         worst_rank: the rank of a source distribution, below every wheel.
+        masks: what `pip_policy` found out about files of certain conditions.
     """
 
     def __init__(self, environment: Environment) -> None:
         self.full_version = environment.python_full_version
         self.py_version = ".".join(self.full_version.split(".")[:2])
+        self.masks: dict[Hashable, int] = {}
         self._ranks: dict[str, int | None] = {}
         self._by_interpreter: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         tags = tags_of(environment)

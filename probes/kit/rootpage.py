@@ -14,9 +14,13 @@ __all__ = ["ROOT_PREFIX_BYTES", "RootReading", "RootSign", "recognise_root"]
 ROOT_PREFIX_BYTES = 2**16
 
 _SIMPLE_TYPE = re.compile(r"\s*application/vnd\.pypi\.simple\.", re.IGNORECASE)
-_ANCHOR = re.compile(
-    r"<a\s[^>]{0,500}?href\s*=\s*[\"']?([^\"'>\s]{1,500})[^>]{0,500}>([^<]{0,300})<", re.IGNORECASE
-)
+# No `<` within a tag: however many begin, none is read twice.
+_ANCHOR = re.compile(r"<a(\s[^<>]*+)>([^<]{0,300})", re.IGNORECASE)
+_HREF = re.compile(r"\shref\s*+=\s*+[\"']?([^\"'>\s]{1,500})", re.IGNORECASE)
+_JSON_FILES = re.compile(rb"\"files\"\s*+:\s*+\[")
+_JSON_PROJECTS = re.compile(rb"\"projects\"\s*+:\s*+\[")
+_DISTRIBUTION = re.compile(r"\.(?:whl|tar\.gz|zip|tgz|tar\.bz2)(?:[?#]|\Z)", re.IGNORECASE)
+_PROJECT_PAGE = "URL looks like a project's page: remove PROJECT/ from the URL"
 _INDEX_MARK = re.compile(
     r"pypi:repository-version|<title>\s*(?:simple|package|python package)\s+(?:index|list)",
     re.IGNORECASE,
@@ -42,7 +46,12 @@ class RootReading:
 
 
 def recognise_root(status: int, content_type: str | None, body: bytes) -> RootReading:
-    """Judge the root page of an index URL by its status, its type and its beginning."""
+    """Judge the root page of an index URL by its status, its type and its beginning.
+
+    Args:
+        body: decoded; no more than its first 64 KiB are looked at.
+    """
+    body = body[:ROOT_PREFIX_BYTES]
     if status in (404, 410):
         return RootReading(
             RootSign.UNTOLD,
@@ -51,18 +60,30 @@ def recognise_root(status: int, content_type: str | None, body: bytes) -> RootRe
         )
     if not 200 <= status < 300:
         return RootReading(RootSign.UNTOLD, f"the index root answers {status}; check the URL")
+    if content_type and _SIMPLE_TYPE.match(content_type) and "json" in content_type.lower():
+        return _recognise_json(body)
     if content_type and _SIMPLE_TYPE.match(content_type):
-        return RootReading(RootSign.INDEX, "")
+        return _recognise_html(body.decode("utf-8", "replace"), sure=True)
     if not (content_type or "").lower().lstrip().startswith("text/html"):
         kind = (content_type or "nothing")[:60]
         return RootReading(RootSign.NO_INDEX, f"URL is no index: its root has the type {kind}")
     return _recognise_html(body.decode("utf-8", "replace"))
 
 
-def _recognise_html(text: str) -> RootReading:
-    if _INDEX_MARK.search(text):
+def _recognise_json(body: bytes) -> RootReading:
+    if _JSON_FILES.search(body) and not _JSON_PROJECTS.search(body):
+        return RootReading(RootSign.NO_INDEX, _PROJECT_PAGE)
+    return RootReading(RootSign.INDEX, "")
+
+
+def _recognise_html(text: str, *, sure: bool = False) -> RootReading:
+    """Judge a root in HTML; `sure` if its type already says that it belongs to an index."""
+    links = _links(text)
+    files = [href for href, _ in links if _DISTRIBUTION.search(href)]
+    if files and not any(_names_project(href, label) for href, label in links):
+        return RootReading(RootSign.NO_INDEX, _PROJECT_PAGE)
+    if sure or _INDEX_MARK.search(text):
         return RootReading(RootSign.INDEX, "")
-    links = _ANCHOR.findall(text)
     if len(links) <= _FEW_LINKS and any(_last_segment(href) == "simple" for href, _ in links):
         return RootReading(
             RootSign.NO_INDEX, "URL is no index, but its page links one: add simple/ to the URL"
@@ -74,10 +95,18 @@ def _recognise_html(text: str) -> RootReading:
     )
 
 
+def _links(text: str) -> list[tuple[str, str]]:
+    """Return where each anchor leads, and its text."""
+    found = ((_HREF.search(tag), label) for tag, label in _ANCHOR.findall(text))
+    return [(href[1], label) for href, label in found if href is not None]
+
+
 def _names_project(href: str, label: str) -> bool:
     """Say whether a link leads to a directory that is called as the link is (PEP 503)."""
+    if _DISTRIBUTION.search(href):
+        return False
     segment = _last_segment(href)
-    return bool(segment) and segment == normalise_project(label.strip().strip("/"))
+    return segment not in {"", "-"} and segment == normalise_project(label.strip().strip("/"))
 
 
 def _last_segment(href: str) -> str:

@@ -18,9 +18,11 @@ from probes.kit.pages.links import MAX_URL_CHARS, without_credentials
 from probes.kit.pages.parsed import MAX_ENTRIES, FaultLog, excerpt, storable
 
 __all__ = [
+    "MAX_HASHES",
     "MAX_REASON_CHARS",
     "MAX_SIZE_BYTES",
     "MAX_SPECIFIER_CHARS",
+    "TIME_CHARS",
     "Note",
     "check_api_version",
     "check_name",
@@ -45,6 +47,8 @@ MAX_REASON_CHARS = 4_000
 # What a 64-bit signed integer holds: SQLite and most clients take no more.
 MAX_SIZE_BYTES = 2**63 - 1
 MAX_NAME_CHARS = 200
+# From seconds without an offset to nine digits of a second with one.
+TIME_CHARS = frozenset(range(19, 41))
 MAX_HASHES = 20
 
 # PEP 691 1.0, PEP 700 1.1, PEP 708 1.2, PEP 740 1.3, PEP 792 1.4.
@@ -54,12 +58,12 @@ _API_VERSION = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})")
 _STATUSES = frozenset({"active", "archived", "quarantined", "deprecated"})
 
 
-def read_hashes(value: object, note: Note) -> dict[str, str]:
-    """Read `hashes`: every usable digest, lower-case."""
+def read_hashes(value: object, note: Note, *, stops: Note) -> dict[str, str]:
+    """Read `hashes`: every usable digest, lower-case. Anything but an object `stops` pip."""
     if value is None:
         return {}
     if not isinstance(value, dict):
-        note("its hashes are no object", value)
+        stops("its hashes are no object", value)
         return {}
     if len(value) > MAX_HASHES:
         note(f"it has {len(value)} hashes, more than {MAX_HASHES}", "")
@@ -74,13 +78,16 @@ def read_hashes(value: object, note: Note) -> dict[str, str]:
     return hashes
 
 
-def read_requires_python(value: object, note: Note) -> str | None:
-    """Read the specifier as written; "" if there is none, None if it cannot be known."""
+def read_requires_python(value: object, note: Note, *, stops: Note) -> str | None:
+    """Read the specifier as written; "" if there is none, None if it cannot be known.
+
+    pip overlooks whatever is false, and `stops` at anything else that is no text.
+    """
     if value is None:
         return ""
     if not isinstance(value, str):
-        note("its requires-python is no text", value)
-        return None
+        (stops if value else note)("its requires-python is no text", value)
+        return None if value else ""
     if len(value) > MAX_SPECIFIER_CHARS or not storable(value):
         note("its requires-python is too long or no valid text", value)
         return None
@@ -90,8 +97,7 @@ def read_requires_python(value: object, note: Note) -> str | None:
 def read_yank(value: object, note: Note) -> tuple[Yank, str | None]:
     """Read `yanked` of a JSON page (PEP 592 as in PEP 691: a boolean or a text that is not empty).
 
-    Installers disagree on everything else (pip: whatever is true; uv: every text), so that it is
-    `unknown`.
+    Of everything else, pip takes as yanked what is true, and other installers may not.
     """
     if value is None or value is False:
         return Yank.NO, None
@@ -99,8 +105,9 @@ def read_yank(value: object, note: Note) -> tuple[Yank, str | None]:
         return Yank.YES, None
     if isinstance(value, str) and value:
         return Yank.YES, read_reason(value, note)
-    note("its yanked is neither a boolean nor a text that says something", value)
-    return Yank.UNKNOWN, None
+    problem = "its yanked is neither a boolean nor a text that says something; pip reads it as "
+    note(problem + ("yanked" if value else "not yanked, uv may not"), value)
+    return Yank.YES if value else Yank.NO, None
 
 
 def read_reason(value: str, note: Note) -> str | None:
@@ -124,9 +131,15 @@ def read_size(value: object, note: Note) -> int | None:
     return None
 
 
-def read_upload_time(value: object, note: Note) -> datetime | None:
-    """Read `upload-time` (PEP 700), UTC. bandersnatch sends "" where it knows none."""
+def read_upload_time(value: object, note: Note, *, stops: Note) -> datetime | None:
+    """Read `upload-time` (PEP 700), UTC. bandersnatch sends "" where it knows none.
+
+    pip overlooks whatever is false, and `stops` at anything else that Python takes for no time.
+    """
     if value is None or value == "":
+        return None
+    if value and not (isinstance(value, str) and _is_iso_format(value)):
+        stops("its upload-time is no time (RFC 3339)", value)
         return None
     parsed = parse_upload_time(value) if isinstance(value, str) else None
     if parsed is None:
@@ -134,14 +147,22 @@ def read_upload_time(value: object, note: Note) -> datetime | None:
     return parsed
 
 
+def _is_iso_format(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_upload_time(text: str) -> datetime | None:
     """Parse a time with date; None if it is none. Without an offset it is UTC, as PEP 700 says."""
-    if not 19 <= len(text) <= 40:
+    if len(text) not in TIME_CHARS:
         return None
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        return parse_upload_time(text.upper()) if text != text.upper() else None
+        return None
     if parsed.tzinfo is UTC:
         return parsed
     try:

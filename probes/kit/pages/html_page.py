@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
 from auditor.errors import Malformed
-from auditor.model import Candidate, Yank
+from auditor.model import Candidate, Yank, normalise_project
 from auditor.model.filename import version_in
 from probes.kit.pages import fields
-from probes.kit.pages.html_text import (
-    check_ending,
-    check_hidden_anchors,
-    only_index_markup,
-    to_utf8,
-)
+from probes.kit.pages.anchors import Attributes, plain_anchors
+from probes.kit.pages.html_tags import check_attributes, is_usual, only_index_markup
+from probes.kit.pages.html_text import check_ending, check_hidden_anchors, to_utf8
 from probes.kit.pages.json_entry import note_odd_egg
 from probes.kit.pages.links import BadLink, FileLink, LinkReader
-from probes.kit.pages.parsed import MAX_ENTRIES, FaultLog, ParsedPage, excerpt
+from probes.kit.pages.parsed import (
+    CHUNK_ENTRIES,
+    MAX_ENTRIES,
+    PIP_STOPS,
+    FaultLog,
+    ParsedPage,
+    excerpt,
+)
 
 __all__ = ["parse_html"]
-
-Attributes = dict[str, str | None]
 
 # What distributions were ever called. pip installs fewer; the others are listed and lose.
 _INSTALLABLE = (".whl", ".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz")
@@ -35,6 +37,16 @@ _FILE_ATTRIBUTES = frozenset({"data-requires-python", "data-yanked", "data-core-
 _INDEX_HEADING = re.compile(r"\b(?:links for|simple (?:package )?index)\b", re.IGNORECASE)
 _H1 = re.compile(rb"<h1(?:\s[^<>]*)?>([^<>]{1,300})", re.IGNORECASE)
 _HEADING_NAME = re.compile(r"\blinks for\s+(\S+)", re.IGNORECASE)
+# nginx, Apache, lighttpd and caddy write the former, Python's http.server the latter.
+_DIRECTORY_HEADING = re.compile(
+    r"\s*(?:index of|directory listing for)\s+(/?\S+)\s*", re.IGNORECASE
+)
+# Whole documents in which nothing stands: no login form, no notice of a proxy.
+_EMPTY_PAGE = re.compile(
+    rb"\s*+(?:<!doctype[^<>]*+>\s*+)?+<html[^<>]*+>\s*+(?:<head>\s*+</head>\s*+)?+"
+    rb"<body>\s*+</body>\s*+</html>\s*+",
+    re.IGNORECASE,
+)
 # Written by PyPI and bandersnatch behind the end of the page.
 _SERIAL = re.compile(rb"<!--\s*SERIAL\s+([0-9]{1,30})\s*-->")
 _SERIAL_TAIL_BYTES = 512
@@ -53,14 +65,20 @@ def parse_html(
     """
     page = to_utf8(body, charset, faults)
     check_ending(page, faults)
-    tree = LexborHTMLParser(only_index_markup(page))
+    usual = is_usual(page)
+    markup = only_index_markup(page, usual=usual)
+    tree = LexborHTMLParser(markup)
     meta = _meta(tree)
     api_version = fields.check_api_version(_first(meta, "repository-version"), faults)
     anchors = [node.attributes for node in tree.css("a")]
     check_hidden_anchors(page, len(anchors), faults)
-    candidates = _candidates(anchors, _links(tree, url, faults), project, faults)
+    others = sum(len(node.attributes) for node in tree.css(":not(a):not(br)"))
+    check_attributes(markup, anchors, others, faults, usual=usual)
+    links = _links(tree, url, faults)
+    candidates = _candidates(anchors, links, project, faults)
+    _check_base(links, faults)
     headings = _headings(tree, page)
-    if "repository-version" not in meta and not _is_index(candidates, headings):
+    if "repository-version" not in meta and not _is_index(candidates, headings, markup, project):
         raise Malformed(
             "this URL answers a web page that is no index"
             f" ({excerpt(' / '.join(headings)) or 'no title'}): "
@@ -83,6 +101,7 @@ def parse_html(
         name=name,
         tracks=tracks or (),
         alternate_locations=alternates or (),
+        depends_on_url=links.used_base or tree.css_first("base[href]") is not None,
     )
 
 
@@ -110,17 +129,26 @@ def _headings(tree: LexborHTMLParser, page: bytes) -> list[str]:
 
 def _links(tree: LexborHTMLParser, url: str, faults: FaultLog) -> LinkReader:
     """Return the reader of this page's addresses, which `<base>` may change."""
-    base = tree.css_first("base[href]")
-    href = base.attributes.get("href") if base is not None else None
+    bases = (node.attributes.get("href") for node in tree.css("base[href]"))
+    href = next((href for href in bases if href is not None), None)
     if not href:
         return LinkReader(url)
-    if not href.startswith(("https://", "http://", "file://")):
-        faults.detail("page", "its <base> is relative; pip does not resolve it", href)
     try:
-        return LinkReader(urljoin(url, href))
+        return LinkReader(urljoin(url, href), relative_base=_scheme(href) == "")
     except ValueError:
-        faults.detail("page", "its <base> is no URL", href)
+        faults.lost("page", f"{PIP_STOPS}: its <base> is no URL", href)
         return LinkReader(url)
+
+
+def _scheme(url: str) -> str:
+    return urlsplit(url).scheme
+
+
+def _check_base(links: LinkReader, faults: FaultLog) -> None:
+    """Note files that pip cannot fetch, because it does not resolve a relative `<base>`."""
+    if links.relative_base:
+        note = faults.lost if links.used_base else faults.detail
+        note("page", "its <base> is relative; pip does not resolve it")
 
 
 def _candidates(
@@ -129,12 +157,23 @@ def _candidates(
     if len(anchors) > MAX_ENTRIES:
         problem = f"{len(anchors)} anchors; only the first {MAX_ENTRIES} were read"
         faults.lost("anchors", problem)
-    candidates = []
-    for index, attributes in enumerate(anchors[:MAX_ENTRIES]):
-        candidate = _read_anchor(attributes, index, links, project, faults)
-        if candidate is not None:
-            candidates.append(candidate)
+    candidates: list[Candidate] = []
+    for start in range(0, min(len(anchors), MAX_ENTRIES), CHUNK_ENTRIES):
+        chunk = anchors[start : min(start + CHUNK_ENTRIES, MAX_ENTRIES)]
+        plain = plain_anchors(chunk, links, project)
+        candidates += plain or _read_anchors(chunk, start, links, project, faults)
     return candidates
+
+
+def _read_anchors(
+    anchors: list[Attributes], start: int, links: LinkReader, project: str, faults: FaultLog
+) -> list[Candidate]:
+    """Read anchors one by one; `start` is the position of the first one on the page."""
+    read = (
+        _read_anchor(attributes, index, links, project, faults)
+        for index, attributes in enumerate(anchors, start)
+    )
+    return [candidate for candidate in read if candidate is not None]
 
 
 def _read_anchor(
@@ -150,7 +189,11 @@ def _read_anchor(
         link = links.read(href)
     except BadLink as error:
         # `mailto:` and the like are no files; an address that ends like one may be.
-        if _claims_to_be_a_file(attributes) or _looks_like_a_file(href.partition("?")[0]):
+        if (
+            error.stops_pip
+            or _claims_to_be_a_file(attributes)
+            or _looks_like_a_file(href.partition("?")[0])
+        ):
             faults.lost(f"anchors[{index}]", str(error), href)
         return None
     version = version_in(link.filename, project)
@@ -191,7 +234,9 @@ def _candidate(
         hashes=link.hashes,
         yanked=yanked,
         yank_reason=reason,
-        requires_python=fields.read_requires_python(attributes.get("data-requires-python"), note),
+        requires_python=fields.read_requires_python(
+            attributes.get("data-requires-python"), note, stops=note
+        ),
         has_metadata=_has_metadata(attributes),
         provenance=fields.read_provenance(attributes.get("data-provenance"), note),
     )
@@ -203,9 +248,9 @@ def _yank(attributes: Attributes, note: fields.Note) -> tuple[Yank, str | None]:
         return Yank.NO, None
     text = attributes["data-yanked"]
     if text is None:
-        # To PEP 592 this file is yanked; pip 26.3 and uv overlook an attribute without `=`.
-        note("its data-yanked has no value, which installers read as not yanked", "")
-        return Yank.UNKNOWN, None
+        # To PEP 592 this file is yanked; pip 26.3 overlooks an attribute without `=`.
+        note("its data-yanked has no value; pip reads that as not yanked, others may not", "")
+        return Yank.NO, None
     return Yank.YES, fields.read_reason(text, note)
 
 
@@ -218,16 +263,28 @@ def _has_metadata(attributes: Attributes) -> bool:
     return older is not None or attributes.get("data-core-metadata") is not None
 
 
-def _is_index(candidates: list[Candidate], headings: list[str]) -> bool:
+def _is_index(
+    candidates: list[Candidate], headings: list[str], markup: bytes, project: str
+) -> bool:
     """Say whether this is an index page, perhaps of a project without files.
 
     A login page or a captive portal must not be taken for "the project has no files", so that one
     of these is demanded: the meta element of PEP 629, the heading that index servers write, a file
-    of this project, a link with a hash.
+    of this project, a link with a hash, the heading of a directory listing of this project (what
+    Apache and nginx show after a deletion), or no content whatever.
     """
-    return any(_INDEX_HEADING.search(heading) for heading in headings) or any(
-        candidate.version is not None or candidate.hashes for candidate in candidates
+    return (
+        any(_INDEX_HEADING.search(heading) for heading in headings)
+        or any(candidate.version is not None or candidate.hashes for candidate in candidates)
+        or any(_lists_directory(heading, project) for heading in headings)
+        or _EMPTY_PAGE.fullmatch(markup) is not None
     )
+
+
+def _lists_directory(heading: str, project: str) -> bool:
+    match = _DIRECTORY_HEADING.match(heading)
+    directory = unquote(match[1]).rstrip("/").rpartition("/")[2] if match else ""
+    return normalise_project(directory) == normalise_project(project)
 
 
 def _name(headings: list[str]) -> str | None:

@@ -1,24 +1,32 @@
-"""The text of an HTML page before it is parsed: its encoding, its end, its bounds."""
+"""The text of an HTML page before it is parsed: its encoding and its end."""
 
 from __future__ import annotations
 
 import codecs
 import re
 
-from auditor.errors import Malformed
-from probes.kit.pages.parsed import FaultLog
+from probes.kit.pages.parsed import PIP_STOPS, FaultLog
 
-__all__ = ["check_ending", "check_hidden_anchors", "only_index_markup", "to_utf8"]
+__all__ = ["check_ending", "check_hidden_anchors", "to_utf8"]
 
 # Stateful and executable "encodings" of Python (utf-7, unicode_escape, zip, …) are left out.
 _SAFE_CODECS = frozenset(
-    {"ascii", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso8859-1", "koi8-r"}
+    {
+        "ascii",
+        "utf-8",
+        "utf-8-sig",
+        "utf-16",
+        "utf-16-le",
+        "utf-16-be",
+        "latin-1",
+        "iso8859-1",
+        "koi8-r",
+    }
     | {"gbk", "gb2312", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"}
     | {f"iso8859-{n}" for n in range(2, 17)}
     | {f"cp{n}" for n in range(1250, 1259)}
 )
 _BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
@@ -31,23 +39,8 @@ _XML_ENCODING = re.compile(
     rb"<\?xml[^<>]*?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
 )
 
-# The HTML standard's tree rules take quadratic time for hostile markup: 100,000 nested <div> keep
-# the parser busy for 26 s, 50,000 attributes of one tag for 7 s, and formatting elements that are
-# never closed multiply. An index page has about fifteen tags beside its anchors, and five
-# attributes per anchor. Beyond these bounds, tags that say nothing here go first, and a page with
-# such a tag is refused.
-MAX_OTHER_TAGS = 40
-MAX_ATTRIBUTES = 100
-# One attribute as the standard cuts it. Nothing is ever tried twice (`++`, `(?>`): linear time.
-_ATTRIBUTE = (
-    rb"(?>[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+))?+)"
-)
-_CROWDED = re.compile(rb"<[a-z][^\s/>]*+%b{%d}" % (_ATTRIBUTE, MAX_ATTRIBUTES + 1), re.IGNORECASE)
-_KEPT = rb"(?!(?:a|base|meta|title|script|style|textarea)[\s/>])"
-_OTHER_TAG = re.compile(
-    rb"</?%b[a-z][^\s/>]*+%b{0,%d}+[\s/]*+>" % (_KEPT, _ATTRIBUTE, MAX_ATTRIBUTES), re.IGNORECASE
-)
-
+_HTML_OPEN = re.compile(rb"<html[\s/>]", re.IGNORECASE)
+_CLOSE = re.compile(rb"</(?:html|body)\s*>", re.IGNORECASE)
 _ANCHOR = re.compile(rb"<a[\s/>]", re.IGNORECASE)
 _UNSEEN = re.compile(rb"<(!--|script|style)", re.IGNORECASE)
 _UNSEEN_ENDS = {
@@ -55,43 +48,66 @@ _UNSEEN_ENDS = {
     b"script": re.compile(rb"</script", re.IGNORECASE),
     b"style": re.compile(rb"</style", re.IGNORECASE),
 }
-_HTML_OPEN = re.compile(rb"<html[\s/>]", re.IGNORECASE)
-_HTML_CLOSE = re.compile(rb"</html\s*>", re.IGNORECASE)
 
 
 def to_utf8(body: bytes, charset: str | None, faults: FaultLog) -> bytes:
     """Return the page as valid UTF-8.
 
-    Order: byte order mark, Content-Type, UTF-8 if it is valid (pip reads nothing else), what the
-    page says of itself.
+    As pip reads it: what the Content-Type names, else UTF-8. Where pip stops, nobody can install
+    from here. The files are still read, from what the page says of itself, as evidence.
     """
+    if charset is not None:
+        return _as_named(body, charset, faults)
+    if body.isascii() or _is_utf8(body):
+        return body.removeprefix(codecs.BOM_UTF8)
     for mark, encoding in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
-            return _recode(body[len(mark) :], encoding, faults)
-    named = _codec(charset) if charset else None
-    if charset and named is None:
-        faults.detail("page", "Content-Type names a charset that is not known here", charset)
-    if named is not None:
-        return _recode(body, named, faults)
-    if body.isascii() or _is_utf8(body):
-        return body
-    declared = _declared_codec(body)
-    if declared is None or declared == "utf-8":
-        return _recode(body, "utf-8", faults)
-    faults.detail("page", f"pip stops at this page: it is {declared}, which no header says")
-    return _recode(body, declared, faults)
+            faults.lost("page", f"{PIP_STOPS}: it is {encoding}, which no header says")
+            return _recode(body[len(mark) :], encoding)
+    declared = _declared_codec(body) or "utf-8"
+    faults.lost(
+        "page", f"{PIP_STOPS}: it is no valid utf-8, and no header says what it is", declared
+    )
+    return _recode(body, declared)
+
+
+def _as_named(body: bytes, charset: str, faults: FaultLog) -> bytes:
+    """Decode by the charset of the Content-Type, which wins over a byte order mark in pip."""
+    codec = _codec(charset)
+    if codec is None:
+        problem = "Content-Type names a charset that is not read here"
+        if not _is_text_codec(charset):
+            problem = f"{PIP_STOPS}: Content-Type names a charset that Python does not know"
+        faults.lost("page", problem, charset)
+        return _recode(body, "utf-8")
+    try:
+        text = body.decode(codec)
+    except UnicodeDecodeError as error:
+        problem = f"{PIP_STOPS}: its text is no valid {codec} ({error.reason})"
+        faults.lost("page", problem, body[error.start : error.start + 40])
+        text = body.decode(codec, "replace")
+    # Surrogates: the decoders above let none through, so that this cannot fail.
+    return text.removeprefix("\ufeff").encode()
 
 
 def check_ending(page: bytes, faults: FaultLog) -> None:
-    """Note a page that was cut: what is missing may have listed files."""
+    """Note a page that was cut: what is missing may have listed files.
+
+    The HTTP layer refuses a body that is shorter than its Content-Length or lacks its last chunk,
+    but a body that ends with the connection may have been cut anywhere, and nothing here tells
+    which of these it was. So a page that opens <html> must close it, or its <body> (the standard
+    makes both end tags optional, and generators omit the former alone).
+    """
     if page.rfind(b"<") > page.rfind(b">"):
         faults.lost("page", "the page ends inside a tag; it was cut", _tail(page))
     elif page.rfind(b"<!--") > page.rfind(b"-->"):
         faults.lost("page", "the page ends inside a comment; it was cut", _tail(page))
-    elif _HTML_OPEN.search(page[:_PRESCAN_BYTES]) and not (
-        _HTML_CLOSE.search(page[-_PRESCAN_BYTES:]) or _HTML_CLOSE.search(page)
-    ):
+    elif _CLOSE.search(page[-_PRESCAN_BYTES:]) or _CLOSE.search(page):
+        return
+    elif _HTML_OPEN.search(page[:_PRESCAN_BYTES]):
         faults.lost("page", "<html> is never closed; the page was cut", _tail(page))
+    elif page.rfind(b"<a ") > max(page.rfind(b"</a"), page.rfind(b"</A")):
+        faults.lost("page", "the page ends inside an anchor; it was cut", _tail(page))
 
 
 def check_hidden_anchors(page: bytes, seen: int, faults: FaultLog) -> None:
@@ -116,32 +132,8 @@ def _visible(page: bytes) -> bytes:
     return b"".join([*parts, page[start:]])
 
 
-def only_index_markup(page: bytes) -> bytes:
-    """Return the page without markup that could keep the parser busy.
-
-    Raises:
-        Malformed: a tag has more attributes than any index writes.
-    """
-    if _CROWDED.search(page):
-        raise Malformed(
-            f"the page has a tag with more than {MAX_ATTRIBUTES} attributes and is no index: "
-            "look at what serves this URL"
-        )
-    anchors = page.count(b"<a ") + page.count(b"</a>") + page.count(b"<br")
-    if page.count(b"<") - anchors <= MAX_OTHER_TAGS:
-        return page
-    return _OTHER_TAG.sub(b" ", page)
-
-
-def _recode(body: bytes, encoding: str, faults: FaultLog) -> bytes:
-    try:
-        text = body.decode(encoding)
-    except UnicodeDecodeError as error:
-        problem = f"its text is no valid {encoding} ({error.reason}); pip stops at this page"
-        faults.detail("page", problem, body[error.start : error.start + 40])
-        text = body.decode(encoding, "replace")
-    # Surrogates: utf-16 decoders let none through, so that this cannot fail.
-    return text.encode()
+def _recode(body: bytes, encoding: str) -> bytes:
+    return body.decode(encoding, "replace").encode()
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -162,9 +154,18 @@ def _codec(name: str) -> str | None:
     """Return Python's name of a text encoding; None if it is not one of the safe ones."""
     try:
         found = codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, ValueError):  # ValueError: a null character
         return None
     return found if found in _SAFE_CODECS else None
+
+
+def _is_text_codec(name: str) -> bool:
+    """Say whether Python decodes by it at all, in whatever way."""
+    try:
+        b" ".decode(name, "ignore")  # (nothing is looked up for an empty text)
+    except (LookupError, ValueError):  # ValueError: a null character
+        return False
+    return True
 
 
 def _tail(page: bytes) -> str:

@@ -6,7 +6,7 @@ from auditor.model import Candidate
 from auditor.model.filename import version_in
 from probes.kit.pages import fields
 from probes.kit.pages.links import BadLink, FileLink, LinkReader
-from probes.kit.pages.parsed import FaultLog
+from probes.kit.pages.parsed import PIP_STOPS, FaultLog
 
 __all__ = ["note_odd_egg", "read_entry"]
 
@@ -23,7 +23,7 @@ def read_entry(
         The file; None if no installer could find one behind this entry.
     """
     if not isinstance(entry, dict):
-        faults.lost(position, "it is no object", entry)
+        faults.lost(position, f"{PIP_STOPS}: it is no object", entry)
         return None
     name = entry.get("filename")
     subject = name if isinstance(name, str) and name.strip() else position
@@ -37,6 +37,10 @@ def read_entry(
     if name != link.filename:
         # pip reads the URL, uv the `filename` key: they may see different files here.
         note(f"its filename and its URL disagree; pip takes {link.filename[:200]!r}", name)
+
+    def stops(problem: str, seen: object) -> None:
+        faults.lost(subject, f"{PIP_STOPS}: {problem}", seen)
+
     note_odd_egg(link, project, faults)
     yanked, reason = fields.read_yank(entry.get("yanked"), note)
     announced = entry.get("core-metadata"), entry.get("dist-info-metadata")
@@ -44,12 +48,14 @@ def read_entry(
         filename=link.filename,
         version=version_in(link.filename, project),
         url=link.url,
-        hashes=_hashes(entry.get("hashes"), link, note),
+        hashes=_hashes(entry.get("hashes"), link, note, stops),
         yanked=yanked,
         yank_reason=reason,
-        requires_python=fields.read_requires_python(entry.get("requires-python"), note),
+        requires_python=fields.read_requires_python(
+            entry.get("requires-python"), note, stops=stops
+        ),
         size=fields.read_size(entry.get("size"), note),
-        uploaded_at=fields.read_upload_time(entry.get("upload-time"), note),
+        uploaded_at=fields.read_upload_time(entry.get("upload-time"), note, stops=stops),
         has_metadata=fields.read_flag(*announced, note),
         provenance=fields.read_provenance(entry.get("provenance"), note),
     )
@@ -71,9 +77,9 @@ def _link(url: object, subject: str, links: LinkReader, faults: FaultLog) -> Fil
         return None
 
 
-def _hashes(value: object, link: FileLink, note: fields.Note) -> dict[str, str]:
+def _hashes(value: object, link: FileLink, note: fields.Note, stops: fields.Note) -> dict[str, str]:
     """Read the hashes. As in pip, one in the URL's fragment wins over the same kind beside it."""
-    hashes = fields.read_hashes(value, note)
+    hashes = fields.read_hashes(value, note, stops=stops)
     if link.bad_hash:
         note("the hash in its URL is no digest", link.bad_hash)
     if any(hashes.get(kind, digest) != digest for kind, digest in link.hashes.items()):

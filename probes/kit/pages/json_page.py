@@ -9,64 +9,40 @@ from __future__ import annotations
 
 import json
 import math
-import re
-import string
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from functools import partial
+from typing import Generic, TypeVar
 
 import msgspec
 
 from auditor.errors import Malformed
-from auditor.model import Candidate, Yank
-from auditor.model.filename import version_in
+from auditor.model import Candidate
 from probes.kit.pages import fields
+from probes.kit.pages.columns import AnyHashes, File, HashesT, Sha256, plain_candidates
 from probes.kit.pages.json_entry import read_entry
-from probes.kit.pages.links import MAX_URL_CHARS, LinkReader, is_filename
-from probes.kit.pages.parsed import MAX_ENTRIES, FaultLog, ParsedPage, excerpt
+from probes.kit.pages.links import LinkReader
+from probes.kit.pages.parsed import (
+    CHUNK_ENTRIES,
+    MAX_ENTRIES,
+    PIP_STOPS,
+    FaultLog,
+    ParsedPage,
+    excerpt,
+)
 
 __all__ = ["parse_json", "parse_leniently", "parse_typed"]
 
 _T = TypeVar("_T")
 
-# Longer numbers make CPython refuse the whole page (its limit is 4,300 digits).
+# CPython refuses longer ones, and with them the whole page (`sys.get_int_max_str_digits`).
+CPYTHON_INT_CHARS = 4_300
 MAX_NUMBER_CHARS = 1_000
 
-# Entries are taken in groups of this size: one odd entry sends its group the slow way.
-CHUNK_ENTRIES = 256
 
-_HEX = b"0123456789abcdef"
-# Nothing here needs unquoting, hides credentials or starts a query or fragment.
-_HARMLESS = string.ascii_letters.encode() + string.digits.encode() + b"._+~!/:-"
-_HOST = re.compile(r"https?://\w[\w.-]*(?::[0-9]{1,4})?/", re.ASCII)
-
-_Url = Annotated[str, msgspec.Meta(max_length=MAX_URL_CHARS)]
-_Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=fields.MAX_REASON_CHARS)]
-_Size = Annotated[int, msgspec.Meta(ge=0, le=fields.MAX_SIZE_BYTES)]
-_Specifier = Annotated[str, msgspec.Meta(max_length=fields.MAX_SPECIFIER_CHARS)]
-
-
-class _Sidecar(msgspec.Struct, gc=False):
-    """The object form of `core-metadata`: that it is there is all we need."""
-
-
-class _File(msgspec.Struct, rename="kebab", omit_defaults=True, gc=False):
-    """An entry of `files` as it should be."""
-
-    filename: str
-    url: _Url
-    hashes: dict[str, str] = {}
-    requires_python: _Specifier | None = None
-    yanked: bool | _Reason | None = None
-    size: _Size | None = None
-    upload_time: str | None = None
-    core_metadata: bool | _Sidecar | None = None
-    dist_info_metadata: bool | _Sidecar | None = None
-    provenance: _Url | None = None
-
-
-class _Document(msgspec.Struct, rename="kebab"):
+class _Document(msgspec.Struct, Generic[HashesT], rename="kebab"):
     """A page whose entries are as they should be; the rest is read leniently in both ways."""
 
-    files: list[_File]
+    files: list[File[HashesT]]
     meta: object = None
     name: object = None
     versions: object = None
@@ -74,7 +50,12 @@ class _Document(msgspec.Struct, rename="kebab"):
     alternate_locations: object = None
 
 
-_DECODER = msgspec.json.Decoder(_Document)
+_Any = _Document[Sha256] | _Document[AnyHashes]
+# The quick one first: a page that it cannot read fails at its first entry.
+_DECODERS = (
+    msgspec.json.Decoder(_Document[Sha256]),
+    msgspec.json.Decoder(_Document[AnyHashes]),
+)
 
 
 def parse_json(body: bytes, *, url: str, project: str, faults: FaultLog) -> ParsedPage:
@@ -93,22 +74,33 @@ def parse_typed(body: bytes, *, url: str, project: str, faults: FaultLog) -> Par
     Raises:
         Malformed: of another major API version.
     """
-    try:
-        if not body.isascii():
-            body.decode()  # the decoder doesn't look into text that it skips
-        document = _DECODER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    document = _decode_typed(body)
+    if document is None:
         return None
     links = LinkReader(url)
-    files = _bounded(document.files, faults)
     candidates: list[Candidate] = []
+    files: Sequence[File[Sha256] | File[AnyHashes]] = _bounded(document.files, faults)
     for start in range(0, len(files), CHUNK_ENTRIES):
         chunk = files[start : start + CHUNK_ENTRIES]
-        plain = _plain_candidates(chunk, links, project) if _is_harmless(chunk) else None
+        plain = plain_candidates(chunk, links, project)
         candidates += plain or _read_entries(
             [msgspec.to_builtins(file) for file in chunk], start, links, project, faults
         )
-    return _page(document, candidates, project, faults)
+    return _page(document, candidates, project, faults, depends_on_url=links.used_base)
+
+
+def _decode_typed(body: bytes) -> _Any | None:
+    try:
+        if not body.isascii():
+            body.decode()  # the decoder doesn't look into text that it skips
+    except UnicodeDecodeError:
+        return None
+    for decoder in _DECODERS:
+        try:
+            return decoder.decode(body)
+        except (msgspec.MsgspecError, RecursionError):
+            continue
+    return None
 
 
 def parse_leniently(body: bytes, *, url: str, project: str, faults: FaultLog) -> ParsedPage:
@@ -125,7 +117,7 @@ def parse_leniently(body: bytes, *, url: str, project: str, faults: FaultLog) ->
         )
     links = LinkReader(url)
     candidates = _read_entries(_bounded(files, faults), 0, links, project, faults)
-    document = _Document(
+    document = _Document[AnyHashes](
         files=[],
         meta=value.get("meta"),
         name=value.get("name"),
@@ -133,11 +125,11 @@ def parse_leniently(body: bytes, *, url: str, project: str, faults: FaultLog) ->
         project_status=value.get("project-status"),
         alternate_locations=value.get("alternate-locations"),
     )
-    return _page(document, candidates, project, faults)
+    return _page(document, candidates, project, faults, depends_on_url=links.used_base)
 
 
 def _read_entries(
-    entries: list[object], start: int, links: LinkReader, project: str, faults: FaultLog
+    entries: Sequence[object], start: int, links: LinkReader, project: str, faults: FaultLog
 ) -> list[Candidate]:
     """Read entries one by one; `start` is the position of the first one on the page."""
     read = (
@@ -147,69 +139,7 @@ def _read_entries(
     return [candidate for candidate in read if candidate is not None]
 
 
-def _is_harmless(chunk: list[_File]) -> bool:
-    """Say whether no address of these needs parsing and every hash is one good sha256.
-
-    One pass over all the text at once: a pattern per entry took as long as the decoding.
-    """
-    if any(len(file.hashes) != 1 for file in chunk):
-        return False
-    digests = [file.hashes.get("sha256", "") for file in chunk]
-    addresses = [file.url for file in chunk] + [f.provenance for f in chunk if f.provenance]
-    return (
-        set(map(len, digests)) == {64}
-        and _only("".join(digests), _HEX)
-        and _only("".join(addresses), _HARMLESS)
-    )
-
-
-def _only(text: str, allowed: bytes) -> bool:
-    return text.isascii() and not text.encode("ascii").translate(None, allowed)
-
-
-def _plain_candidates(
-    chunk: list[_File], links: LinkReader, project: str
-) -> list[Candidate] | None:
-    """Read entries in which nothing needs a second look; None if something does."""
-    candidates = []
-    for file in chunk:
-        place = links.locate(file.url)
-        if place is None or place[1] != file.filename:
-            return None
-        candidate = _plain_candidate(file, place[0], version_in(file.filename, project))
-        if candidate is None:
-            return None
-        candidates.append(candidate)
-    return candidates
-
-
-def _plain_candidate(file: _File, url: str, version: str | None) -> Candidate | None:
-    """Read one entry whose address and hash are good; None if the rest needs a second look."""
-    yanked, time, provenance = file.yanked, file.upload_time, file.provenance
-    uploaded_at = fields.parse_upload_time(time) if time else None
-    if (
-        (time and uploaded_at is None)
-        or (provenance is not None and not _HOST.match(provenance))
-        or (version is None and not is_filename(file.filename))
-    ):
-        return None
-    announced = file.dist_info_metadata if file.core_metadata is None else file.core_metadata
-    return Candidate(
-        filename=file.filename,
-        version=version,
-        url=url,
-        hashes=file.hashes,
-        yanked=Yank.YES if yanked else Yank.NO,
-        yank_reason=yanked if isinstance(yanked, str) else None,
-        requires_python=file.requires_python or "",
-        size=file.size,
-        uploaded_at=uploaded_at,
-        has_metadata=announced is not None and announced is not False,
-        provenance=provenance,
-    )
-
-
-def _bounded(entries: list[_T], faults: FaultLog) -> list[_T]:
+def _bounded(entries: Sequence[_T], faults: FaultLog) -> Sequence[_T]:
     if len(entries) <= MAX_ENTRIES:
         return entries
     faults.lost("files", f"{len(entries)} entries; only the first {MAX_ENTRIES} were read")
@@ -220,7 +150,7 @@ def _load(body: bytes, faults: FaultLog) -> object:
     """Decode JSON as leniently as pip does, with bounds."""
     try:
         text = _decode(body, faults)
-        value: object = json.loads(text, parse_int=_bounded_int)
+        value: object = json.loads(text, parse_int=partial(_bounded_int, faults))
     except RecursionError as error:
         raise Malformed("the answer is JSON nested too deeply to be an index page") from error
     except ValueError as error:
@@ -234,20 +164,28 @@ def _load(body: bytes, faults: FaultLog) -> object:
 def _decode(body: bytes, faults: FaultLog) -> str:
     encoding = json.detect_encoding(body)  # RFC 4627 section 3; handles a byte order mark
     try:
-        return body.decode(encoding)
+        return body.decode(encoding, "surrogatepass")  # as `json.loads` decodes bytes
     except UnicodeDecodeError as error:
-        # pip stops at this page with a traceback; the files are still there to be audited.
-        faults.detail("page", f"its text is no valid {encoding}: {error.reason}", body[:60])
+        # The files are still there to be audited, as evidence.
+        problem = f"{PIP_STOPS}: its text is no valid {encoding} ({error.reason})"
+        faults.lost("page", problem, body[:60])
         return body.decode(encoding, "replace")
 
 
-def _bounded_int(digits: str) -> int | float:
+def _bounded_int(faults: FaultLog, digits: str) -> int | float:
+    if len(digits.lstrip("-")) > CPYTHON_INT_CHARS:
+        faults.lost("page", f"{PIP_STOPS}: it has a number of {len(digits)} digits")
     # Infinity is no valid value of any field, so that the field becomes a fault of its own.
     return int(digits) if len(digits) <= MAX_NUMBER_CHARS else math.inf
 
 
 def _page(
-    document: _Document, candidates: list[Candidate], project: str, faults: FaultLog
+    document: _Any,
+    candidates: list[Candidate],
+    project: str,
+    faults: FaultLog,
+    *,
+    depends_on_url: bool,
 ) -> ParsedPage:
     """Add what the page says of itself."""
     meta = document.meta if isinstance(document.meta, dict) else {}
@@ -272,6 +210,7 @@ def _page(
         name=name,
         tracks=tracks,
         alternate_locations=alternates or (),
+        depends_on_url=depends_on_url,
     )
 
 

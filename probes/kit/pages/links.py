@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import posixpath
 import re
+from itertools import repeat
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 import msgspec
 
 from probes.kit.pages.digests import is_digest
-from probes.kit.pages.parsed import storable
+from probes.kit.pages.parsed import PIP_STOPS, storable
 
 __all__ = [
     "MAX_URL_CHARS",
@@ -37,14 +38,25 @@ _PLAIN = re.compile(
     r"(https?://\w[\w.-]*(?::[0-9]{1,4})?/|(?:\.\./)*|/)(\w[\w.+~!/-]*)(?:#sha256=([0-9a-f]{64}))?",
     re.ASCII,
 )
+_PLAIN_PATHS = re.compile(r"(?:\w[\w.+~!/-]*+(?:\n|\Z))*+", re.ASCII)
 # pip: `LinkHash._hash_url_fragment_re`, searched in the whole URL, first match wins.
 _HASH = re.compile(r"[#&](sha512|sha384|sha256|sha224|sha1|md5)=([^&]*)")
 _EGG = re.compile(r"[#&]egg=([^&]*)")
+# pip: `Link._project_name_re` (PEP 508).
+_EGG_NAME = re.compile(r"(?:[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*+(?<=[A-Z0-9]))$", re.IGNORECASE)
 _QUERY_SAFE = "%/?:@!$&'()*+,;=-._~[]"
 
 
 class BadLink(ValueError):
-    """No file can be fetched from this address; the text says why."""
+    """No file can be fetched from this address; the text says why.
+
+    Attributes:
+        stops_pip: whether pip ends with an error as soon as it reads the address.
+    """
+
+    def __init__(self, text: str, *, stops_pip: bool = False) -> None:
+        super().__init__(f"{PIP_STOPS}: {text}" if stops_pip else text)
+        self.stops_pip = stops_pip
 
 
 # A struct, as thousands are made per page: a named tuple costs three times as much.
@@ -71,12 +83,17 @@ class LinkReader:
 
     Args:
         base: URL against which relative ones are resolved.
+        relative_base: whether the page wrote it as a relative one.
+
+    Attributes:
+        used_base: whether any was relative so far.
     """
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, *, relative_base: bool = False) -> None:
+        self.relative_base = relative_base
+        self.used_base = False
         self._base = base
         self._joined: dict[str, str] = {}
-        self._origin = ""
 
     def plain(self, href: str) -> FileLink | None:
         """Read an address of the common shape; None if it has another one."""
@@ -94,19 +111,32 @@ class LinkReader:
         hashes = {"sha256": digest} if digest else {}
         return FileLink(prefix + path, filename, hashes)
 
-    def locate(self, url: str) -> tuple[str, str] | None:
-        """Return absolute URL and file name of an address in which every character is harmless.
+    def locate_all(self, urls: list[str]) -> list[str] | None:
+        """Return the absolute addresses of some in which every character is harmless.
 
-        None if it is of no common shape. Most addresses on a page begin as the one before.
+        None if one is of no common shape. Nearly every page has all its files in one place, which
+        is then found once.
         """
-        if self._origin and url.startswith(self._origin):
-            return url, url.rpartition("/")[2]
-        link = self.plain(url)
-        if link is None or link.hashes:
-            return None
-        if link.url == url:
-            self._origin = "/".join(url.split("/", 3)[:3]) + "/"
-        return link.url, link.filename
+        first = self.plain(urls[0])
+        prefix = match[1] if (match := _PLAIN.match(urls[0])) else ""
+        if first is None or not all(map(str.startswith, urls, repeat(prefix))):
+            return self._locate_each(urls)
+        if prefix[:4] == "http":
+            return urls
+        rests = [url[len(prefix) :] for url in urls]
+        text = "\n".join(rests)
+        if "//" in text or "/." in text or _PLAIN_PATHS.fullmatch(text) is None:
+            return self._locate_each(urls)
+        joined = self._joined[prefix]
+        return [joined + rest for rest in rests]
+
+    def _locate_each(self, urls: list[str]) -> list[str] | None:
+        found = [link.url for url in urls if (link := self.plain(url)) is not None]
+        return found if len(found) == len(urls) else None
+
+    def _resolve(self, href: str) -> str:
+        self.used_base = True
+        return urljoin(self._base, href)
 
     def _join(self, prefix: str) -> str:
         """Resolve `../../` or `/` once per page; "" if the page's own URL is an odd one."""
@@ -131,15 +161,12 @@ class LinkReader:
         Raises:
             BadLink: nothing can be fetched from it.
         """
+        absolute = self._absolute(href)
         if len(href) > MAX_URL_CHARS:
             raise BadLink(f"its URL has {len(href)} characters, more than {MAX_URL_CHARS}")
         if not storable(href):
             raise BadLink("its URL holds half of a surrogate pair")
         try:
-            # As pip: an absolute address is not normalised, a relative one is.
-            absolute = (
-                href if href.startswith(("https://", "http://")) else urljoin(self._base, href)
-            )
             url, path = _checked(absolute)
         except BadLink:
             raise
@@ -147,8 +174,28 @@ class LinkReader:
             raise BadLink("its URL cannot be parsed") from error
         filename = _last_part(path)
         hashes, bad_hash = _hash(absolute)
-        egg = _EGG.search(absolute)
-        return FileLink(url, filename, hashes, bad_hash, egg[1] if egg else "")
+        return FileLink(url, filename, hashes, bad_hash, _egg(absolute))
+
+    def _absolute(self, href: str) -> str:
+        """Return the address as pip completes it, before anything is made of it.
+
+        Raises:
+            BadLink: pip ends with an error here.
+        """
+        try:
+            # As pip: an absolute address is not normalised, a relative one is.
+            absolute = href if href.startswith(("https://", "http://")) else self._resolve(href)
+            urlsplit(absolute)
+        except ValueError as error:  # whose text may hold credentials
+            raise BadLink("its URL cannot be parsed", stops_pip=True) from error
+        if (egg := _EGG.search(absolute)) and not _EGG_NAME.match(egg[1]):
+            raise BadLink("its #egg= fragment is no project's name", stops_pip=True)
+        return absolute
+
+
+def _egg(absolute: str) -> str:
+    egg = _EGG.search(absolute)
+    return egg[1] if egg else ""
 
 
 def without_credentials(url: str) -> str:

@@ -8,13 +8,27 @@ from dataclasses import dataclass
 
 from auditor.model import Candidate, Fault
 
-__all__ = ["MAX_ENTRIES", "FaultLog", "ParsedPage", "excerpt", "storable"]
+__all__ = [
+    "CHUNK_ENTRIES",
+    "MAX_ENTRIES",
+    "PIP_STOPS",
+    "FaultLog",
+    "ParsedPage",
+    "excerpt",
+    "storable",
+]
 
 # The largest page on PyPI has about 20,000 files. More than this many are an attack on memory.
 MAX_ENTRIES = 500_000
+# Entries are taken in groups of this size: one odd entry sends its group the slow way.
+CHUNK_ENTRIES = 1_024
 # Faults are evidence for a reader; nobody reads more, and a hostile page could hold millions.
 MAX_FAULTS = 1_000
 MAX_EXCERPT_CHARS = 200
+
+# How a fault begins that lets pip end with a traceback: whoever uses this page installs nothing
+# at all, so that the files on it must not count as on offer.
+PIP_STOPS = "pip stops at this page"
 
 # devpi is known to show `user:password@` of its upstream to anonymous callers.
 _USERINFO = re.compile(r"//[^/@\s\"'<>]*@")
@@ -38,6 +52,8 @@ class ParsedPage:
         serial: last serial of the project according to the body; None if silent.
         name: the project's name as the page says it; None if it does not.
         tracks, alternate_locations: PEP 708 URLs as written; usually empty.
+        depends_on_url: whether an address on it is relative, so that the same bytes from another
+            place would mean other files.
     """
 
     candidates: tuple[Candidate, ...]
@@ -51,6 +67,7 @@ class ParsedPage:
     name: str | None
     tracks: tuple[str, ...] = ()
     alternate_locations: tuple[str, ...] = ()
+    depends_on_url: bool = True
 
 
 class FaultLog:

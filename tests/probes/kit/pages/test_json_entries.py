@@ -63,9 +63,9 @@ def test_yanked_is_a_boolean_or_a_reason(value: object, expected: tuple[Yank, st
 
 
 @pytest.mark.parametrize("value", [1, 0, [], {}, 1.5, ""])
-def test_a_yank_on_which_installers_disagree_is_unknown(value: object) -> None:
+def test_a_yank_on_which_installers_disagree_is_read_as_pip_does_and_noted(value: object) -> None:
     page = read_json(entry(yanked=value))
-    assert page.candidates[0].yanked is Yank.UNKNOWN
+    assert page.candidates[0].yanked is (Yank.YES if value else Yank.NO)
     assert [f.loses_entry for f in page.faults] == [False]
     assert page.complete
 
@@ -73,7 +73,7 @@ def test_a_yank_on_which_installers_disagree_is_unknown(value: object) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "attribute", "expected"),
     [
-        ("requires_python", 3, "requires_python", None),
+        ("requires_python", 0, "requires_python", ""),
         ("requires_python", ">=3," * 1000, "requires_python", None),
         ("requires_python", "\ud800", "requires_python", None),
         ("size", -1, "size", None),
@@ -81,11 +81,9 @@ def test_a_yank_on_which_installers_disagree_is_unknown(value: object) -> None:
         ("size", "12", "size", None),
         ("size", 1.5, "size", None),
         ("size", 2**63, "size", None),
-        ("upload_time", "yesterday", "uploaded_at", None),
         ("upload_time", "2026-11-20", "uploaded_at", None),
-        ("upload_time", 1700000000, "uploaded_at", None),
+        ("upload_time", 0, "uploaded_at", None),
         ("upload_time", "0001-01-01T00:00:00+09:00", "uploaded_at", None),
-        ("hashes", [], "hashes", {}),
         ("hashes", {"sha256": "zz" * 32}, "hashes", {}),
         ("hashes", {"sha256": SHA[:-2]}, "hashes", {}),
         ("hashes", {"md5": 5}, "hashes", {}),
@@ -153,7 +151,6 @@ def test_a_fault_names_the_file_or_else_its_position() -> None:
     ("text", "expected"),
     [
         ("2026-11-20T10:00:00Z", datetime(2026, 11, 20, 10, tzinfo=UTC)),
-        ("2026-11-20t10:00:00z", datetime(2026, 11, 20, 10, tzinfo=UTC)),
         ("2026-11-20 10:00:00Z", datetime(2026, 11, 20, 10, tzinfo=UTC)),
         ("2026-11-20T10:00:00.123456789Z", datetime(2026, 11, 20, 10, 0, 0, 123456, tzinfo=UTC)),
         ("2026-11-20T12:00:00+02:00", datetime(2026, 11, 20, 10, tzinfo=UTC)),

@@ -1,0 +1,154 @@
+"""The tags of an HTML page before it is parsed: bounds against hostile markup, odd attributes.
+
+Everything here takes time in proportion to the page, whatever the page is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from auditor.errors import Malformed
+from probes.kit.pages.parsed import FaultLog
+
+__all__ = ["check_attributes", "count_scanned", "is_usual", "only_index_markup"]
+
+# The HTML standard's tree rules take quadratic time for hostile markup: 100,000 nested <div> keep
+# the parser busy for 26 s, 50,000 attributes of one tag for 7 s, and formatting elements that are
+# never closed multiply. An index page has about fifteen tags beside its anchors, and five
+# attributes per anchor. Beyond these bounds, tags that say nothing here go first, and a page with
+# such a tag is refused.
+MAX_OTHER_TAGS = 40
+MAX_ATTRIBUTES = 100
+# What a tag is depends on all that stands before it (comments, scripts, quotes), so that one is
+# looked for from every `<` and what overlaps is read again. Tags of index pages do not overlap; a
+# page that makes us read itself more often than this is refused.
+MAX_READINGS = 4
+_ALWAYS_READ_BYTES = 2**16
+# Shorter anchors than `<a href="x">x</a>` lead nowhere; more quotes than this are an attack.
+_BYTES_PER_QUOTE = 8
+
+# One attribute as the standard cuts it. Nothing is ever tried twice (`++`, `(?>`): linear time.
+_ATTRIBUTE = (
+    rb"(?>[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+))?+)"
+)
+# A tag as index servers write them, each value replaced by the quote before it.
+_UNUSUAL_TAG = re.compile(
+    rb"</?[A-Za-z](?![A-Za-z0-9]*+(?:\s++[A-Za-z-]++=\"){0,%d}+\s*+/?+>)" % MAX_ATTRIBUTES
+)
+_OPENING = re.compile(rb"</?[a-z]", re.IGNORECASE)
+_TAG = re.compile(
+    rb"</?[a-z][^\s/>]*+%b{0,%d}+(%b?+)" % (_ATTRIBUTE, MAX_ATTRIBUTES, _ATTRIBUTE), re.IGNORECASE
+)
+_KEPT = rb"(?!(?:a|base|meta|title|script|style|textarea)[\s/>])"
+_OTHER_TAG = re.compile(
+    rb"</?%b[a-z][^\s/>]*+%b{0,%d}+[\s/]*+>" % (_KEPT, _ATTRIBUTE, MAX_ATTRIBUTES), re.IGNORECASE
+)
+
+_ANCHOR = re.compile(rb"<a(?=[\s/>])", re.IGNORECASE)
+_ATTRIBUTES = re.compile(rb"%b{0,%d}+" % (_ATTRIBUTE, MAX_ATTRIBUTES))
+_NAMES = re.compile(
+    rb"[\s/]*+([^\s/>][^\s/>=]*+)"
+    rb"(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+))?+"
+)
+# `href=="x"`: the standard's value begins with the second sign, in the parser of pip it does not.
+_DOUBLED_SIGN = re.compile(rb"(?:href|data-[a-z-]{1,40})\s*+=\s*+=", re.IGNORECASE)
+# The one letter beyond ASCII whose lower case is one of an attribute's: pip lowers by Unicode.
+_KELVIN_YANK = "data-yan\N{KELVIN SIGN}ed".encode()
+
+
+def is_usual(page: bytes) -> bool:
+    """Say whether every tag is as index servers write them: `<a href="…" data-yanked="…">`.
+
+    What a tag is does not depend on what stands before it then. Quoted values are taken out at
+    once, because reading them by a pattern takes ten times as long.
+    """
+    if page.count(b'"') > len(page) // _BYTES_PER_QUOTE:
+        return False
+    parts = page.split(b'"')
+    if b"<" in b"".join(parts[1::2]):
+        return False
+    return _UNUSUAL_TAG.search(b'"'.join(parts[::2])) is None
+
+
+def only_index_markup(page: bytes, *, usual: bool) -> bytes:
+    """Return the page without markup that could keep the parser busy.
+
+    Raises:
+        Malformed: a tag has more attributes than any index writes, or tags lie within tags.
+    """
+    if not usual:
+        count_scanned(page)
+    anchors = page.count(b"<a ") + page.count(b"</a>") + page.count(b"<br")
+    if page.count(b"<") - anchors <= MAX_OTHER_TAGS:
+        return page
+    return _OTHER_TAG.sub(b" ", page)
+
+
+def count_scanned(page: bytes) -> int:
+    """Read every tag of an unusual page, and return how many bytes that took.
+
+    Raises:
+        Malformed: as `only_index_markup`.
+    """
+    scanned, allowed = 0, MAX_READINGS * len(page) + _ALWAYS_READ_BYTES
+    for opening in _OPENING.finditer(page):
+        tag = _TAG.match(page, opening.start())
+        if tag is None:
+            continue
+        if tag[1]:
+            raise Malformed(
+                f"the page has a tag with more than {MAX_ATTRIBUTES} attributes and is no index: "
+                "look at what serves this URL"
+            )
+        scanned += len(tag[0])
+        if scanned > allowed:
+            raise Malformed(
+                "the page has tags within tags within tags and is no index: "
+                "look at what serves this URL"
+            )
+    return scanned
+
+
+def check_attributes(
+    page: bytes,
+    anchors: Sequence[Mapping[str, str | None]],
+    others: int,
+    faults: FaultLog,
+    *,
+    usual: bool,
+) -> None:
+    """Note anchors whose attributes pip reads otherwise than an HTML tree has them.
+
+    Of an attribute that is there twice, pip takes the last one, and the HTML standard the first.
+
+    Args:
+        page: the markup that became the tree.
+        anchors: the attributes of each, as in the tree.
+        others: how many attributes all other elements have.
+        usual: whether `is_usual`.
+    """
+    # Each attribute of the tree stands in the text; if none stands there once more, none is lost.
+    in_tree = others + sum(map(len, anchors))
+    if usual and page.count(b'="') <= in_tree:
+        return
+    if b"==" in page and _DOUBLED_SIGN.search(page) is not None:
+        faults.lost("page", "an attribute has two equals signs; pip reads another value")
+    if _KELVIN_YANK in page.lower():
+        faults.lost("page", "a letter that is no k makes an attribute which pip reads as a yank")
+    if _is_any_repeated(page):
+        problem = "an anchor has an attribute twice; pip takes the last, HTML the first"
+        faults.lost("page", problem)
+
+
+def _is_any_repeated(page: bytes) -> bool:
+    """Look at every anchor, also at those that begin within another tag or a comment.
+
+    That is bounded by `count_scanned`, which refuses a page of which too much is read again.
+    """
+    for opening in _ANCHOR.finditer(page):
+        tag = _ATTRIBUTES.match(page, opening.end())
+        names = [name.lower() for name in _NAMES.findall(tag[0])] if tag else []
+        if len(set(names)) < len(names):
+            return True
+    return False

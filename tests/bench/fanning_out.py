@@ -1,0 +1,233 @@
+"""Many places at once, against the slowest of them alone: an audit by the engine and real probes.
+
+A page is one project at one place as all four client classes see it: four requests, which a place
+gets at once (`concurrency_per_host = 4`). So P pages take a place at least P times its latency, and
+an audit at least that of the source, which comes first, and then that of the slowest place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from auditor.engine import Audit, Event
+from auditor.eventloop import run
+from auditor.model import Incident, Location, Observation, Outcome, Plan, Role, Vantage
+from auditor.registry import load_kinds
+from tests.bench.latency_server import latencies, project
+from tests.bench.measure import Goal, interleaved, median_ratio
+
+__all__ = ["fan_out_goals"]
+
+HEALTHY, HANGING, PAGES = 47, 3, 20
+DEADLINE_S = 3.0
+# All four requests of every place at once; the shipped default is 64 over all places.
+ENOUGH = 4 * (HEALTHY + HANGING)
+KINDS = load_kinds()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One audit: seconds in all, until the last healthy place, and of the longest stall."""
+
+    took_s: float
+    healthy_s: float
+    stall_s: float
+
+
+def fan_out_goals(rounds: int, *, quick: bool = False) -> Iterator[Goal]:
+    """Measure with places on this machine that wait before they answer."""
+    healthy, pages = (5, 2) if quick else (HEALTHY, PAGES)
+    deadline_s = 1.0 if quick else DEADLINE_S
+    with _places(healthy, HANGING, pages) as ports:
+        well, hanging = ports[:healthy], ports[healthy:]
+        for count, gate in ((1, 1.15), (pages, 1.10)):
+            yield from _healthy_goals(well, count, gate, rounds)
+        yield from _hanging_goals(well, hanging, deadline_s)
+        yield _pip_goal(well, rounds)
+
+
+def _healthy_goals(ports: Sequence[int], pages: int, gate: float, rounds: int) -> Iterator[Goal]:
+    two = [ports[0], ports[-1]]
+    stalls: list[float] = []
+
+    def took(places: Sequence[int], concurrency: int) -> float:
+        seen = _audit(places, pages, concurrency)
+        stalls.append(seen.stall_s)
+        return seen.took_s
+
+    found = interleaved(
+        {
+            "two": lambda: took(two, ENOUGH),
+            "all": lambda: took(ports, ENOUGH),
+            "default": lambda: took(ports, 64),
+        },
+        rounds,
+    )
+    each = f"{len(ports)} places, {pages} {'page' if pages == 1 else 'pages'} each"
+    bound_s = pages * (latencies(2)[0] + latencies(2)[1])
+    floor = (
+        f"the same audit of the source and the slowest place alone (arithmetic: {bound_s:.2f} s)"
+    )
+    for case, name in (("all", f"{each}, --concurrency {ENOUGH}"), ("default", f"{each}, default")):
+        note = f"{min(found[case]):.2f} s"
+        ratio = median_ratio(found[case], found["two"])
+        yield Goal(name=name, ratio=ratio, gate=gate, floor=floor, note=note)
+    yield _stall_goal(each, max(stalls))
+
+
+def _hanging_goals(
+    ports: Sequence[int], hanging: Sequence[int], deadline_s: float
+) -> Iterator[Goal]:
+    seen = _audit([*ports, *hanging], 1, ENOUGH, deadline_s=deadline_s, hanging=len(hanging))
+    each = f"{len(ports)} places and {len(hanging)} that hang"
+    floor = f"the deadline of each place (timeout_s = {deadline_s:g})"
+    yield Goal(name=each, ratio=seen.took_s / deadline_s, gate=1.05, floor=floor)
+    yield Goal(
+        name=f"{each}: the last healthy one is reported",
+        ratio=seen.healthy_s / deadline_s,
+        gate=0.5,
+        floor=floor,
+    )
+    yield _stall_goal(each, seen.stall_s)
+
+
+def _stall_goal(name: str, stall_s: float) -> Goal:
+    return Goal(
+        name=f"{name}: longest stall of the event loop",
+        ratio=stall_s / 0.1,
+        gate=1,
+        floor="100 ms, in which nothing else could be sent or read",
+    )
+
+
+def _pip_goal(ports: Sequence[int], rounds: int) -> Goal:
+    """One `pip index versions` after another; derived from the fastest and the slowest place."""
+    program = str(Path(sys.executable).with_name("auditor"))
+    page = ["audit", project(0), "--broken", "1.0.24", "--fixed", "1.0.25", "--concurrency"]
+    ours = [program, *page, str(ENOUGH), "--format", "json", "--no-progress", "--exit-zero"]
+    for number, port in enumerate(ports):
+        ours += ["--location", f"p{number}:simple={_url(port)}"]
+    pip = [sys.executable, "-m", "pip", "index", "versions", project(0), "--isolated"]
+    pip += ["--no-cache-dir", "--disable-pip-version-check", "--retries", "0", "--index-url"]
+    found = interleaved(
+        {
+            "fast": lambda: _wall_s([*pip, _url(ports[0])]),
+            "slow": lambda: _wall_s([*pip, _url(ports[-1])]),
+            "ours": lambda: _wall_s(ours),
+        },
+        rounds,
+    )
+    mean = [(fast + slow) / 2 for fast, slow in zip(found["fast"], found["slow"], strict=True)]
+    loop = [one * len(ports) for one in mean]
+    return Goal(
+        name=f"auditor audit of {len(ports)} places, start to report",
+        ratio=median_ratio(loop, found["ours"]),
+        gate=25,
+        at_least=True,
+        floor=f"pip index versions, {len(ports)} times (derived from the fastest and the slowest)",
+        note=f"{min(found['ours']):.2f} s, pip {min(mean):.2f} s each",
+    )
+
+
+def _wall_s(command: Sequence[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def _audit(
+    ports: Sequence[int],
+    pages: int,
+    concurrency: int,
+    *,
+    deadline_s: float = 60.0,
+    hanging: int = 0,
+) -> _Seen:
+    """Audit the places, of which the first is the source and the last ones may hang."""
+    names = [f"p{number}" for number in range(len(ports))]
+    healthy = set(names[: len(names) - hanging])
+    plan = Plan(
+        incidents=tuple(
+            Incident(id=project(n), project=project(n), broken=("1.0.24",), fixed=("1.0.25",))
+            for n in range(pages)
+        ),
+        locations=tuple(
+            Location(
+                name=name,
+                kind="simple",
+                role=Role.INDEX,
+                url=_url(port),
+                upstream=None if name == names[0] else names[0],
+                timeout_s=deadline_s,
+            )
+            for name, port in zip(names, ports, strict=True)
+        ),
+        vantage=Vantage(id="bench"),
+        concurrency=concurrency,
+        tool_version="0",
+        created_at=datetime.now(UTC),
+    )
+    finished: list[float] = []
+
+    def note(event: Event) -> None:
+        if event.phase == "finished" and event.location in healthy:
+            finished.append(time.perf_counter())
+
+    audit = Audit(plan, {}, KINDS, on_event=note)
+    started = time.perf_counter()
+    observations, stall_s = run(_watched(audit))
+    took_s = time.perf_counter() - started
+    _check(observations, healthy, pages)
+    return _Seen(took_s, max(finished) - started, stall_s)
+
+
+async def _watched(audit: Audit) -> tuple[tuple[Observation, ...], float]:
+    """Run an audit; say for how long the event loop was ever kept from anything else."""
+    stalls = [0.0]
+
+    async def tick() -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.01)
+            stalls.append(time.perf_counter() - before - 0.01)
+
+    ticking = asyncio.create_task(tick())
+    observations = await audit.run()
+    ticking.cancel()
+    return observations, max(stalls)
+
+
+def _check(observations: Sequence[Observation], healthy: set[str], pages: int) -> None:
+    """Speed counts only if everything was read."""
+    read = [o for o in observations if o.outcome is Outcome.OBSERVED and o.location in healthy]
+    files = {len(page.candidates) for o in read for page in o.pages}
+    if len(read) != len(healthy) * pages or files != {52}:
+        raise RuntimeError(f"{len(read)} of {len(healthy) * pages} read, {files} files per page")
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/simple/"
+
+
+@contextmanager
+def _places(healthy: int, hanging: int, projects: int) -> Iterator[list[int]]:
+    command = [sys.executable, "-m", "tests.bench.latency_server"]
+    command += [str(healthy), str(hanging), str(projects)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            if server.stdout is None:
+                raise RuntimeError("the server has no output")
+            yield json.loads(server.stdout.readline())
+        finally:
+            server.terminate()

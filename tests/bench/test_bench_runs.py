@@ -1,0 +1,62 @@
+"""The benchmarks themselves: they must not rot, and their arithmetic must be right."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.bench.measure import Goal, Measure, interleaved, median_ratio
+from tests.bench.pages import SHAPES, Shape, make_page
+from tests.bench.reading import reading_goals
+
+
+@pytest.mark.slow
+def test_every_benchmark_runs_once_and_asserts_nothing_about_speed() -> None:
+    command = [sys.executable, "-m", "tests.bench", "--quick"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    for part in ("auditor --help", "requests JSON", "tf-nightly HTML", "that hang", "start to rep"):
+        assert part in done.stdout
+
+
+def test_pages_are_read_as_pip_reads_them_before_they_are_timed() -> None:
+    names = [goal.name for goal in reading_goals(1, quick=True)]
+    assert len(set(names)) >= len(names) - 2  # two floors of one goal share its name
+    assert any("body seen before" in name for name in names)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.project)
+def test_a_made_page_has_the_files_and_versions_of_its_shape(shape: Shape) -> None:
+    page = make_page(shape)
+    assert shape.files == page.json.count(b'"filename"') == page.html.count(b"<a href")
+    assert page == make_page(shape)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "gate", "at_least", "met"),
+    [(4.9, 5, False, True), (5.1, 5, False, False), (20, 20, True, True), (19, 20, True, False)],
+)
+def test_a_gate_is_met_or_missed(ratio: float, gate: float, at_least: bool, met: bool) -> None:
+    goal = Goal(name="x", ratio=ratio, gate=gate, at_least=at_least, floor="y")
+    assert met is goal.met
+
+
+def test_what_has_no_gate_is_shown_only() -> None:
+    assert Goal(name="x", ratio=1e9, gate=None, floor="y").met
+
+
+def test_cases_are_measured_in_turn_and_compared_round_by_round() -> None:
+    order: list[str] = []
+
+    def case(name: str, took: list[float]) -> Measure:
+        def measure() -> float:
+            order.append(name)
+            return took.pop(0)
+
+        return measure
+
+    found = interleaved({"a": case("a", [1, 2, 30]), "b": case("b", [1, 1, 10])}, 3)
+    assert order == ["a", "b"] * 3
+    assert median_ratio(found["a"], found["b"]) == 2
