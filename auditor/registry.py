@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
@@ -26,6 +26,7 @@ PROBES = f"propagation_auditor.probes.v{API_REVISION}"
 _Plugin = TypeVar("_Plugin", ProbeKind, ReportFormat)
 
 RENDERERS = f"propagation_auditor.renderers.v{API_REVISION}"
+_FAMILIES = ("propagation_auditor.probes", "propagation_auditor.renderers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class PluginInfo:
         group, name, value: of the entry point.
         distribution: name and version of what installed it.
         problem: why it cannot be used; "" if it can.
+        loaded: the kind or format itself; None if it cannot be used.
     """
 
     group: str
@@ -43,6 +45,7 @@ class PluginInfo:
     value: str
     distribution: str
     problem: str
+    loaded: ProbeKind | ReportFormat | None = None
 
     @property
     def ok(self) -> bool:
@@ -86,29 +89,67 @@ def load_format(name: str) -> ReportFormat:
 
 
 def describe_plugins() -> tuple[PluginInfo, ...]:
-    """List every entry point of ours, those that cannot be loaded with the reason."""
-    return tuple(
-        _describe(point)
-        for group in (PROBES, RENDERERS)
-        for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value))
-    )
+    """List every entry point of ours, those that cannot be used with the reason.
+
+    Never raises: this is what tells a user which plugin to uninstall.
+    """
+    return (*_described(PROBES), *_described(RENDERERS), *_of_other_revisions())
 
 
-def _describe(point: EntryPoint) -> PluginInfo:
-    problem = ""
+def _described(group: str) -> Iterator[PluginInfo]:
+    rivals: dict[str, dict[str, EntryPoint]] = {}
+    for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value)):
+        rivals.setdefault(point.name, {}).setdefault(point.value, point)
+    for points in rivals.values():
+        first, *others = points.values()
+        conflict = str(_conflict(first, others[0])) if others else ""
+        yield from (_describe(point, conflict) for point in points.values())
+
+
+def _describe(point: EntryPoint, conflict: str) -> PluginInfo:
+    loaded: ProbeKind | ReportFormat | None = None
+    problem = conflict
     try:
-        if point.group == PROBES:
-            _load(point, ProbeKind)
-        else:
-            _load(point, ReportFormat)
+        is_probe = point.group == PROBES
+        loaded = _load(point, ProbeKind) if is_probe else _load(point, ReportFormat)
     except RegistryError as error:
-        problem = str(error)
+        problem = problem or str(error)
     return PluginInfo(
         group=point.group,
         name=point.name,
         value=point.value,
         distribution=_origin(point),
         problem=problem,
+        loaded=None if problem else loaded,
+    )
+
+
+def _of_other_revisions() -> Iterator[PluginInfo]:
+    """Name what registers only for another revision: nothing of it is ever loaded."""
+    everything = entry_points()
+    ours = {
+        (p.name, _origin(p)) for group in (PROBES, RENDERERS) for p in entry_points(group=group)
+    }
+    for group in sorted(everything.groups):
+        family, _, revision = group.rpartition(".v")
+        if family not in _FAMILIES or group in (PROBES, RENDERERS):
+            continue
+        for point in entry_points(group=group):
+            if (point.name, _origin(point)) not in ours:
+                yield PluginInfo(
+                    group=f"{family}.v{API_REVISION}",
+                    name=point.name,
+                    value=point.value,
+                    distribution=_origin(point),
+                    problem=f"{_origin(point)} registers it for revision {revision}, this auditor "
+                    f"speaks {API_REVISION}; install a matching release of it",
+                )
+
+
+def _conflict(one: EntryPoint, other: EntryPoint) -> RegistryError:
+    return RegistryError(
+        f"two distributions claim {one.name!r} in {one.group}: {_origin(one)} and "
+        f"{_origin(other)}; uninstall one of them"
     )
 
 
@@ -122,10 +163,7 @@ def _unique(group: str) -> dict[str, EntryPoint]:
         other = points.get(point.name)
         # An editable install beside an installed wheel lists the same entry point twice.
         if other is not None and other.value != point.value:
-            raise RegistryError(
-                f"two distributions claim {point.name!r} in {group}: {_origin(other)} and "
-                f"{_origin(point)}; uninstall one of them"
-            )
+            raise _conflict(other, point)
         points[point.name] = point
     return points
 

@@ -83,7 +83,7 @@ def add_looking(parser: argparse.ArgumentParser) -> None:
     """Bounds on what looking may do."""
     group = parser.add_argument_group("looking")
     group.add_argument("--timeout", metavar="SECONDS", help="for each location (default: 30)")
-    group.add_argument("--concurrency", metavar="N", help="requests at once (default: 64)")
+    group.add_argument("--concurrency", metavar="N", help="places at once (default: 64)")
     group.add_argument(
         "--inert",
         action="store_true",

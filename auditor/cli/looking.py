@@ -39,7 +39,9 @@ class Seen:
 
 def look_now(args: argparse.Namespace, resolved: Resolved, kinds: Mapping[str, ProbeKind]) -> Seen:
     """Look at everything; returns when every place has answered or run out of time."""
-    return asyncio.run(look(args, resolved, kinds))
+    from auditor.eventloop import run
+
+    return run(look(args, resolved, kinds))
 
 
 async def look(

@@ -101,6 +101,11 @@ def plan_outputs(args: argparse.Namespace, incident_ids: Sequence[str]) -> Outpu
             main = load_format(args.format or DEFAULT_FORMAT)
         except AuditorError as error:
             problems.append(f"--format: {error}")
+    if main is not None and len(incident_ids) > 1 and main.name != DEFAULT_FORMAT:
+        problems.append(
+            f"--format {main.name}: holds one run, and there are {len(incident_ids)} incidents; "
+            f"choose one with --incident, or write --report {main.name}={{id}}{main.suffix}"
+        )
     files = [target.file for target in targets]
     problems += [f"two reports go to {f}; name another" for f in sorted(_repeated(files))]
     if problems:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditor.contracts import ProbeKind
     from auditor.registry import PluginInfo
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -39,9 +38,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _kind(plugin: PluginInfo) -> Iterator[str]:
-    kind = _loaded(plugin)
-    if kind is None:
-        yield f"  {plugin.name}: cannot be used: {plugin.problem}"
+    from auditor.contracts import ProbeKind
+
+    kind = plugin.loaded
+    if not isinstance(kind, ProbeKind):
+        yield f"  {plugin.name} ({plugin.distribution}) cannot be used: {plugin.problem}"
         return
     verified = f"verified with {kind.verified}" if kind.verified else "unverified"
     yield f"  {kind.name} ({kind.role.value}; {verified}; {plugin.distribution})"
@@ -51,20 +52,16 @@ def _kind(plugin: PluginInfo) -> Iterator[str]:
         yield f"    {setting.key} ({required}): {setting.meaning}"
     for touch in kind.touches:
         yield f"    {touch.request}: {touch.touch.value}; {touch.proof}"
-
-
-def _loaded(plugin: PluginInfo) -> ProbeKind | None:
-    from auditor.registry import load_kinds
-
-    return load_kinds().get(plugin.name) if plugin.ok else None
+    for claim in kind.unverified:
+        yield f"    unverified: {claim}"
 
 
 def _format(plugin: PluginInfo) -> Iterator[str]:
-    from auditor.registry import load_format
+    from auditor.contracts import ReportFormat
 
-    if not plugin.ok:
-        yield f"  {plugin.name}: cannot be used: {plugin.problem}"
+    report_format = plugin.loaded
+    if not isinstance(report_format, ReportFormat):
+        yield f"  {plugin.name} ({plugin.distribution}) cannot be used: {plugin.problem}"
         return
-    report_format = load_format(plugin.name)
     yield f"  {report_format.name} ({report_format.suffix or 'no suffix'}; {plugin.distribution})"
     yield f"    {report_format.summary}"

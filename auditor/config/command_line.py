@@ -15,7 +15,7 @@ from auditor.config.values import split_userinfo
 from auditor.errors import ConfigError, UsageError
 from auditor.model import Role
 
-__all__ = ["Question", "apply_question"]
+__all__ = ["Question", "apply_question", "location_element"]
 
 _LOCATION_SYNTAX = "write [NAME:]KIND=LOCATOR, such as simple=https://pypi.example/simple/"
 
@@ -76,7 +76,7 @@ def _with_locations(document: Document, texts: Sequence[str]) -> Document:
     problems: list[str] = []
     for text in texts:
         try:
-            element = _element(text)
+            element = location_element(text)
         except ValueError as error:
             problems.append(f"--location {_without_secret(text)}: {error}")
             continue
@@ -88,8 +88,8 @@ def _with_locations(document: Document, texts: Sequence[str]) -> Document:
     return document
 
 
-def _element(text: str) -> Mapping[str, object]:
-    """Split at the first `=`, then at the last `:` before it."""
+def location_element(text: str) -> Mapping[str, object]:
+    """Split at the first `=`, then at the last `:` before it. Raises ValueError."""
     label, separator, locator = text.partition("=")
     if not separator:
         raise ValueError(f"has no '='; {_LOCATION_SYNTAX}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditor.config.addresses import Address, absolute_path, check_http_url, parse_url
@@ -49,7 +49,7 @@ class LocationBuilder:
         if not self._is_known_kind(placed):
             return None
         table = placed.table
-        address = self._address(placed)
+        address, proxy = self._address(placed), self._proxy(placed)
         location = Location(
             name=name,
             kind=table.kind,
@@ -63,11 +63,11 @@ class LocationBuilder:
             samples=table.samples,
             rebuilds=table.rebuilds,
             timeout_s=table.timeout_s or self.timeout_s,
-            settings=self._settings(placed, address),
+            settings=self._settings(placed, address, proxy),
             declared_at=self.document.origin(placed.path),
         )
         self._check_needs(placed, location)
-        return location, self._credentials(placed, address)
+        return location, self._credentials(placed, address, proxy)
 
     def _is_known_kind(self, placed: Placed[LocationTable]) -> bool:
         kind = placed.table.kind
@@ -122,15 +122,17 @@ class LocationBuilder:
         return placed.table.role or role_of(placed.table.kind, self.kinds)
 
     def _settings(
-        self, placed: Placed[LocationTable], address: Address
+        self, placed: Placed[LocationTable], address: Address, proxy: Address
     ) -> Mapping[str, SettingValue]:
         table = placed.table
         settings: dict[str, SettingValue] = dict(placed.extra)
+        if proxy.url is not None:
+            settings["via"] = proxy.url
         for key in KIND_KEYS:
             value: str | None = getattr(table, key)
             if value is not None and self._is_read(placed, key):
                 settings[key] = value
-        self._check_endpoints(placed)
+        self._check_endpoint(placed)
         if "cache_path" in settings:
             settings["cache_path"] = absolute_path(
                 str(settings["cache_path"]), self._directory(placed)
@@ -162,22 +164,41 @@ class LocationBuilder:
             )
         return is_read
 
-    def _check_endpoints(self, placed: Placed[LocationTable]) -> None:
-        for key in ("endpoint_url", "via"):
-            value: str | None = getattr(placed.table, key)
-            if value is None:
-                continue
-            try:
-                parsed = parse_url(value, allow_s3=False)
-                check_http_url(parsed.url or "")
-            except ValueError as error:
-                self.problems.add((*placed.path, key), str(error))
-                continue
-            if parsed.username or parsed.password:
-                self.problems.add(
-                    (*placed.path, key),
-                    "carries a user name or password, which would show in reports; remove them",
+    def _proxy(self, placed: Placed[LocationTable]) -> Address:
+        """The forward proxy that it names; its login goes to the credentials."""
+        reference = placed.table.via
+        if reference is None or not self._is_read(placed, "via"):
+            return Address()
+        try:
+            text = Fetcher(self.environ, self._directory(placed)).fetch(reference)
+            proxy = parse_url(text, allow_s3=False)
+            check_http_url(proxy.url or "")
+        except ValueError as error:
+            self.problems.add((*placed.path, "via"), str(error))
+            return Address()
+        if proxy.password and reference.source == "literal":
+            where = self.document.origin((*placed.path, "via"))
+            if not where.startswith(PIP_ORIGIN):
+                self.warnings.append(
+                    f'{where}: via carries a password in clear; write via = {{env = "NAME"}}'
                 )
+        return proxy
+
+    def _check_endpoint(self, placed: Placed[LocationTable]) -> None:
+        value, path = placed.table.endpoint_url, (*placed.path, "endpoint_url")
+        if value is None:
+            return
+        try:
+            parsed = parse_url(value, allow_s3=False)
+            check_http_url(parsed.url or "")
+        except ValueError as error:
+            self.problems.add(path, str(error))
+            return
+        if parsed.username or parsed.password:
+            self.problems.add(
+                path,
+                "carries a user name or password, which would show in reports; remove them",
+            )
 
     def _check_needs(self, placed: Placed[LocationTable], location: Location) -> None:
         """Check that the location says where it is, and all that its kind cannot do without."""
@@ -195,7 +216,9 @@ class LocationBuilder:
             placed.path, f"kind {location.kind!r} says nowhere where it is; add url or path"
         )
 
-    def _credentials(self, placed: Placed[LocationTable], address: Address) -> Credentials:
+    def _credentials(
+        self, placed: Placed[LocationTable], address: Address, proxy: Address
+    ) -> Credentials:
         self._warn_of_literals(placed, address)
         credentials = credentials_of(
             placed.table,
@@ -208,7 +231,7 @@ class LocationBuilder:
             if file is not None and not Path(file).is_file():
                 where = self.document.origin((*placed.path, key))
                 self.warnings.append(f"{where}: {key}: there is no file {file}; correct the path")
-        return credentials
+        return replace(credentials, proxy_username=proxy.username, proxy_password=proxy.password)
 
     def _warn_of_literals(self, placed: Placed[LocationTable], address: Address) -> None:
         origin = self.document.origin(placed.path)

@@ -21,6 +21,7 @@ from auditor.config.problems import Problems
 from auditor.config.schema import WaiverTable
 from auditor.config.suggest import did_you_mean
 from auditor.config.tables import Placed, Tables, apply_schema, raw_elements
+from auditor.config.trust import lay_over, trust_notes
 from auditor.config.values import parse_name
 from auditor.contracts import Credentials, ProbeKind
 from auditor.model import Incident, Location, Plan, Vantage, Waiver
@@ -74,6 +75,7 @@ def resolve(
     *,
     environ: Mapping[str, str],
     pip_index: PipIndex | None = None,
+    credentials: Mapping[str, Credentials] | None = None,
     now: datetime | None = None,
 ) -> Resolved:
     """Check a document and turn it into a plan.
@@ -84,6 +86,7 @@ def resolve(
         options: what only the command line says.
         environ: for `AUDITOR_…` values and secrets.
         pip_index: what pip is configured to ask; read when needed if None.
+        credentials: by location name, in place of those that the document refers to.
         now: UTC; None: the clock.
 
     Raises:
@@ -108,6 +111,7 @@ def resolve(
         warnings=[],
     )
     located = _locations(document, tables, builder, problems)
+    located = lay_over(located, credentials or {}, problems)
     waivers = _waivers(document, tables, problems)
     _check_vantage(options, problems)
     problems.raise_all()
@@ -119,7 +123,7 @@ def resolve(
             incidents=incidents,
             waivers=waivers,
             created_at=now or plan.created_at,
-            notes=(*notes, *plan.notes),
+            notes=(*notes, *plan.notes, *trust_notes(located)),
         ),
         credentials={location.name: credentials for location, credentials in located},
         document=document,

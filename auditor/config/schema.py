@@ -62,7 +62,7 @@ class AuditTable(Table):
 
     Attributes:
         timeout_s: seconds for one location.
-        concurrency: requests in flight at once, over all hosts.
+        concurrency: places looked at at once.
         concurrency_per_host: and per host.
         contact: goes into the User-Agent; "" for none.
         history: file of past runs; None: none is kept.
@@ -120,7 +120,7 @@ class LocationTable(Table):
         insecure: whether certificates are not verified.
         bucket, prefix, endpoint_url, region: of a store that speaks S3.
         cache_path: directory of a cache.
-        via: address of a forward proxy.
+        via: address of a forward proxy, or a reference to one that holds a password.
     """
 
     name: Name | None = None
@@ -149,11 +149,11 @@ class LocationTable(Table):
     endpoint_url: str | None = None
     region: str | None = None
     cache_path: str | None = None
-    via: str | None = None
+    via: Secret | None = None
 
 
 # Keys that only some kinds read; where a kind that is installed does not, they are errors.
-KIND_KEYS = ("bucket", "prefix", "endpoint_url", "region", "cache_path", "via")
+KIND_KEYS = ("bucket", "prefix", "endpoint_url", "region", "cache_path")
 
 
 class WaiverTable(Table):

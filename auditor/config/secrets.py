@@ -26,6 +26,10 @@ class SecretError(ValueError):
     """A secret cannot be had; the text says why and never what it is."""
 
 
+class _NoEntry(SecretError):
+    """The keyring works, and knows nothing of this service."""
+
+
 class _Credential(Protocol):
     username: str
     password: str
@@ -89,10 +93,15 @@ class Fetcher:
                 f"the keyring failed ({type(error).__name__}); unlock it, or use env"
             ) from error
         if found is None:
-            raise SecretError(
-                f"the keyring has no entry for {service!r}; add it with `keyring set`"
-            )
+            raise _NoEntry(f"the keyring has no entry for {service!r}; add it with `keyring set`")
         return found.username, found.password
+
+    def from_keyring_of_pip(self, url: str, username: str | None) -> tuple[str, str]:
+        """Look up the address and then the host alone, as pip does. Raises SecretError."""
+        try:
+            return self.from_keyring(url, username)
+        except _NoEntry:
+            return self.from_keyring(urlsplit(url).netloc, username)
 
     def _from_environment(self, name: str) -> str:
         value = self._environ.get(name)
@@ -167,8 +176,9 @@ def _looked_up(
     try:
         if table.netrc:
             return fetcher.from_netrc(table.netrc, host or "")
-        service = str(address.url) if table.keyring is True else str(table.keyring)
-        return fetcher.from_keyring(service, username)
+        if table.keyring is True:
+            return fetcher.from_keyring_of_pip(str(address.url or table.endpoint_url), username)
+        return fetcher.from_keyring(str(table.keyring), username)
     except SecretError as error:
         report(key, str(error))
         return known

@@ -1,24 +1,20 @@
-"""How to get in: who sees the credentials, which certificates are trusted, which proxy is used."""
+"""How to get in: who sees the credentials, and which certificates are trusted."""
 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import netrc
 import os
 import ssl
-import urllib.request
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from auditor.contracts import Credentials
 from auditor.errors import ProbeError
 from probes.kit.origins import Origin, origin_of
-from probes.kit.redaction import redact_url
 
-__all__ = ["Access", "proxy_for"]
+__all__ = ["Access"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,6 +80,7 @@ class Access:
         own = origin == self.origin
         return _tls_context(
             self.credentials.ca_file,
+            None if self.credentials.ca_file else _bundle_of_the_environment(),
             self.credentials.client_cert if own else None,
             self.credentials.client_key if own else None,
             own and self.credentials.insecure,
@@ -109,19 +106,32 @@ def _netrc_login(host: str) -> tuple[str, str] | None:
     return None
 
 
+# As pip treats them: `PIP_CERT` is its own option, the other two are read by requests within it.
+# `SSL_CERT_FILE` and `SSL_CERT_DIR` are read by OpenSSL below truststore, and need nothing here.
+_BUNDLE_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def _bundle_of_the_environment() -> str | None:
+    return next((path for name in _BUNDLE_VARIABLES if (path := os.environ.get(name))), None)
+
+
 @lru_cache(maxsize=64)
 def _tls_context(
-    ca_file: str | None, client_cert: str | None, client_key: str | None, insecure: bool
+    ca_file: str | None,
+    bundle: str | None,
+    client_cert: str | None,
+    client_key: str | None,
+    insecure: bool,
 ) -> ssl.SSLContext:
     """Make TLS settings. Loading the system's certificates takes long, so they are made once."""
     try:
-        context = _trusting(ca_file)
+        context = _trusting(ca_file, bundle)
         if client_cert is not None:
             context.load_cert_chain(client_cert, client_key)
     except (OSError, ssl.SSLError) as error:
         raise ProbeError(
             f"a certificate file cannot be used: {error.strerror or type(error).__name__}; "
-            "check ca_file, client_cert and client_key"
+            f"check ca_file, client_cert, client_key and {', '.join(_BUNDLE_VARIABLES)}"
         ) from error
     if insecure:
         context.check_hostname = False
@@ -129,58 +139,15 @@ def _tls_context(
     return context
 
 
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
+def _trusting(ca_file: str | None, bundle: str | None) -> ssl.SSLContext:
+    """Trust one authority's file alone, or the system's store and, as pip does, a bundle beside."""
     if ca_file is not None:
         return ssl.create_default_context(cafile=ca_file)
     # The system's trust store, as pip uses it, so that a company's own authority is known.
     import truststore
 
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def proxy_for(url: str, via: str | None) -> str | None:
-    """Return the proxy through which a URL is asked, credentials included; None: directly.
-
-    Args:
-        url: what is asked.
-        via: the proxy that the location names; None: what the environment says.
-
-    Raises:
-        ProbeError: the proxy speaks a protocol that we do not.
-    """
-    proxy = via or _environment_proxy(origin_of(url))
-    if not proxy:
-        return None
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    try:
-        parts = urlsplit(proxy)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ProbeError(f"the proxy {redact_url(proxy)} cannot be used; name it http://HOST:PORT")
-    return proxy
-
-
-def _environment_proxy(origin: Origin) -> str | None:
-    proxies = urllib.request.getproxies()
-    if urllib.request.proxy_bypass(origin.host_and_port) or _in_bypassed_network(
-        origin.host, proxies.get("no", "")
-    ):
-        return None
-    return proxies.get(origin.scheme) or proxies.get("all")
-
-
-def _in_bypassed_network(host: str, no_proxy: str) -> bool:
-    """Honour networks in NO_PROXY (`10.0.0.0/8`), as pip does and urllib does not."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    for entry in no_proxy.split(","):
-        try:
-            if "/" in entry and address in ipaddress.ip_network(entry.strip(), strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if bundle is not None:
+        is_directory = Path(bundle).is_dir()
+        context.load_verify_locations(**{"capath" if is_directory else "cafile": bundle})
+    return context

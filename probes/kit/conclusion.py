@@ -9,15 +9,20 @@ from auditor.contracts import Assignment
 from auditor.model import (
     Evidence,
     FileHosting,
+    Hint,
     Holding,
+    Incident,
     Observation,
     Outcome,
     Page,
     PageOutcome,
+    StatedLag,
+    parse_version,
 )
+from probes.kit.guard import is_asked_once
 from probes.kit.redaction import Redactor
 
-__all__ = ["conclude", "outcome_of_pages"]
+__all__ = ["conclude", "has_fix", "outcome_of_pages"]
 
 # The best first: one view that was read makes the location observed; what became of the others
 # stays visible in their pages. A refusal by negotiation in *every* view means that no client can
@@ -46,6 +51,34 @@ def outcome_of_pages(pages: Iterable[Page]) -> tuple[Outcome, str]:
     return best, next(causes, "")
 
 
+def has_fix(pages: Iterable[Page], incident: Incident) -> bool:
+    """Say whether any page lists a file of the fix, or of whatever came after it."""
+    named = {v for rule in incident.fixed_rules for v in rule.named_versions()}
+
+    def is_fix(version: str) -> bool:
+        if incident.is_named_fixed(version):
+            return True
+        parsed = parse_version(version)
+        return (
+            parsed is not None
+            and not incident.is_broken(version)
+            and any(fixed <= parsed for fixed in named)
+        )
+
+    return any(map(is_fix, {c.version for p in pages for c in p.candidates if c.version}))
+
+
+def _samples_asked(assignment: Assignment, pages: Sequence[Page]) -> int | None:
+    """Tell that several samples were not asked for; None if they were, or should have been.
+
+    A copy that lists the fix before its source does is not explained by waiting for the source: one
+    answer of several nodes is then too little to call it rolled forward.
+    """
+    several = assignment.location.samples > 1
+    once = is_asked_once(assignment) and all(page.sample == 1 for page in pages)
+    return 1 if several and once and not has_fix(pages, assignment.incident) else None
+
+
 def conclude(
     assignment: Assignment,
     *,
@@ -60,6 +93,8 @@ def conclude(
     proxy: str | None = None,
     evidence: Sequence[Evidence] = (),
     notes: Sequence[str] = (),
+    hints: Sequence[Hint] = (),
+    stated_lag: StatedLag | None = None,
     redactor: Redactor | None = None,
 ) -> Observation:
     """Make the observation, with every request that the ledger holds.
@@ -75,6 +110,7 @@ def conclude(
         detail=detail,
         connected=connected,
         pages=tuple(pages),
+        samples_asked=_samples_asked(assignment, pages),
         holdings=tuple(holdings),
         holdings_complete=holdings_complete,
         file_hosting=hosting,
@@ -84,5 +120,7 @@ def conclude(
         started_at=started_at,
         finished_at=assignment.now(),
         notes=tuple(notes),
+        hints=tuple(hints),
+        stated_lag=stated_lag,
     )
     return redactor.scrub(observation) if redactor else observation

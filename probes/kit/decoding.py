@@ -99,7 +99,7 @@ class _Inflater(Protocol):
 
 
 def _inflater(window_bits: int, *, partial: bool) -> _Inflater:
-    """Return isal's decompressor where it is installed (extra `speed`): half of zlib's time.
+    """Return isal's decompressor where it is installed (extra `speed`).
 
     The two agree on every whole body, also on damaged ones. How much of a damaged beginning they
     give out before they notice differs, so that beginnings are always read by zlib.

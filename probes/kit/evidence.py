@@ -22,6 +22,7 @@ _RESPONSE_FACTS = (
     *("content-type", "content-encoding", "etag", "x-pypi-last-serial", "last-modified"),
     *("cache-control", "age", "via", "x-cache", "cache-status", "content-length", "date"),
     *("server", "vary", "location", "retry-after"),
+    *("x-served-by", "fastly-debug-path", "fastly-debug-ttl"),
 )
 
 
@@ -43,8 +44,8 @@ class EvidenceRecorder:
         facts = {"status": str(answer.status)}
         for name in _RESPONSE_FACTS:
             value = answer.headers.joined(name)
-            if value:
-                facts[name] = redact.text(shown(value, 300))
+            if value:  # made safe before it is cut: half a password is still one
+                facts[name] = shown(redact.text(value), 300)
         if answer.hops:
             facts["redirected-to"] = redact.url(shown(answer.url, _MAX_URL_CHARS))
         digest = f"sha256:{answer.body_sha256}" if answer.body_sha256 else None

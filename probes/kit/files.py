@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import stat
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from auditor.errors import ProbeError
 from auditor.model import (
     Candidate,
     Fault,
@@ -23,15 +25,22 @@ from auditor.model.filename import version_in
 from probes.kit.disk import ContentDigest, NotReadable, digest_file
 from probes.kit.distribution import DistributionMetadata, Unreadable, read_metadata
 from probes.kit.evidence import EvidenceRecorder
+from probes.kit.sought import Sought
 
 __all__ = [
     "FileReading",
+    "Unsearched",
     "digest_holding",
     "disguised_holding",
+    "held_version",
     "hosting_on_disk",
     "read_distribution",
     "witness",
 ]
+
+
+class Unsearched(ProbeError):
+    """A file that could be a broken artifact was not read to its end; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class FileReading:
 
     Attributes:
         candidate: what an installer is offered; None: it discards the file.
-        holding: the bytes; None if there are none.
+        holding: the bytes; `unknown` where they could not be read. None: the file was not read.
         fault: what could not be read, or why it is no candidate; None if all is well.
     """
 
@@ -51,13 +60,15 @@ class FileReading:
 
 def read_distribution(path: Path, project: str, stop: threading.Event) -> FileReading:
     """Read a file that is called like a distribution of the project."""
-    version = version_in(path.name, project)
-    candidate = Candidate(filename=path.name, version=version, url=path.as_uri(), yanked=Yank.NO)
+    version = held_version(path.name, project)
+    named = version_in(path.name, project)
+    candidate = Candidate(filename=path.name, version=named, url=path.as_uri(), yanked=Yank.NO)
     try:
         digest = digest_file(path, stop)
     except (NotReadable, FileNotFoundError) as error:
         problem = f"{_cause(error)}; installers may choose it by its name, and then fail"
-        return FileReading(fault=Fault(subject=path.name, problem=problem))
+        unknown = _unknown(path, version, _cause(error))
+        return FileReading(holding=unknown, fault=Fault(subject=path.name, problem=problem))
     except OSError as error:
         # pip chooses by name and only then opens the file: it stays on offer.
         return FileReading(candidate, _unknown(path, version, _cause(error)))
@@ -68,7 +79,9 @@ def read_distribution(path: Path, project: str, stop: threading.Event) -> FileRe
         metadata = read_metadata(path, stop)
     except (Unreadable, NotReadable, OSError) as error:
         fault = Fault(subject=path.name, problem=_cause(error), loses_entry=False)
-        return FileReading(offered, holding, fault)
+        intact = error.intact if isinstance(error, Unreadable) else None
+        return FileReading(offered, replace(holding, intact=intact), fault)
+    holding = replace(holding, intact=metadata.intact)
     return _judged_by_metadata(offered, holding, metadata, project)
 
 
@@ -82,7 +95,7 @@ def _judged_by_metadata(
     the end is the METADATA. A file whose metadata states another name or version than its file
     name is discarded likewise ("inconsistent version"), and pip falls back to an older release.
     """
-    problem = _inconsistency(candidate, metadata, project)
+    problem = _inconsistency(holding.version, metadata, project)
     if problem is None:
         stated = _with(candidate, candidate.hashes, candidate.size, python=metadata.requires_python)
         return FileReading(stated, holding)
@@ -90,33 +103,49 @@ def _judged_by_metadata(
     same_project = metadata.name is None or normalise_project(metadata.name) == project
     # What lies here is what the metadata says, whatever it is called: a 1.2.3 that was renamed
     # to 1.2.4 is a broken artifact that is held.
-    version = metadata.version if same_project else candidate.version
+    version = metadata.version if same_project else holding.version
     return FileReading(
         None, replace(holding, version=version, how=f"{holding.how}; {problem}"), fault
     )
 
 
-def _inconsistency(
-    candidate: Candidate, metadata: DistributionMetadata, project: str
-) -> str | None:
+def _inconsistency(version: str | None, metadata: DistributionMetadata, project: str) -> str | None:
     if metadata.name is not None and normalise_project(metadata.name) != project:
         return f"its metadata names the project {metadata.name[:60]!r}: pip discards the file"
-    named, stated = parse_version(candidate.version or ""), parse_version(metadata.version or "")
+    named, stated = parse_version(version or ""), parse_version(metadata.version or "")
     if named is not None and stated is not None and named != stated:
         return f"its metadata says version {stated}: pip discards the file as inconsistent"
     return None
 
 
-def disguised_holding(path: Path, incident: Incident, stop: threading.Event) -> Holding | None:
-    """Recognise a broken artifact under another name, if the incident knows size and digest."""
-    known = {f.sha256: f for f in incident.fingerprints if f.sha256 and f.size is not None}
+def held_version(filename: str, project: str) -> str | None:
+    """Return the version in the name of a file that is held, also if pip ignores such a name.
+
+    pip compares endings with case: `….WHL` is no wheel to it, and the bytes are there all the same.
+    """
+    return version_in(filename, project) or version_in(filename.lower(), project)
+
+
+def disguised_holding(path: Path, sought: Sought, stop: threading.Event) -> Holding | None:
+    """Recognise a broken artifact under another name by its content, if its digest is known.
+
+    Raises:
+        Unsearched: it could be one, and may not be read or is more than what is hashed.
+    """
     try:
-        if path.stat().st_size not in {f.size for f in known.values()}:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or not sought.may_have(status.st_size):
             return None
+        if not sought.spend(status.st_size):
+            raise Unsearched(f"{path.name}: nothing more is hashed in search of broken files")
         digest = digest_file(path, stop)
-    except (OSError, NotReadable):
-        return None
-    fingerprint = known.get(digest.sha256 or "")
+    except FileNotFoundError:
+        return None  # a link that leads nowhere: no bytes
+    except (OSError, NotReadable) as error:
+        raise Unsearched(f"{path.name}: {_cause(error)}") from error
+    if digest.sha256 is None:
+        raise Unsearched(f"{path.name}: too large to be hashed here")
+    fingerprint = sought.by_sha256.get(digest.sha256)
     if fingerprint is None:
         return None
     holding = digest_holding(path, fingerprint.version, digest)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from auditor.model import Freshness
 from probes.kit.answer import Headers, shown
 
-__all__ = ["foreign_cache_signs", "freshness_of", "http_date", "serial_of"]
+__all__ = [
+    "foreign_cache_signs",
+    "foreign_file_cache_signs",
+    "freshness_of",
+    "http_date",
+    "retry_after_s",
+    "serial_of",
+]
 
 # RFC 9111, section 1.2.2: a number of seconds too large to hold counts as 2**31.
 _MAX_SECONDS = 2**31
@@ -32,7 +40,11 @@ _NOT_KEPT = re.compile(r"(?:^|[\s,])no-(?:store|cache)(?:[\s,;]|$)", re.IGNORECA
 
 
 def freshness_of(
-    headers: Headers, fetched_at: datetime, *, body_serial: int | None = None
+    headers: Headers,
+    fetched_at: datetime,
+    *,
+    body_serial: int | None = None,
+    redact: Callable[[str], str] = str,
 ) -> Freshness:
     """Read what an answer says about its age.
 
@@ -41,17 +53,18 @@ def freshness_of(
         fetched_at: when we had it, UTC.
         body_serial: the serial that the page itself states. It wins over the header: proxies
             strip or invent headers, the body they pass on.
+        redact: makes a text safe, which must happen before it is shortened.
     """
     age_s = _seconds(headers.get("age"))
     return Freshness(
         fetched_at=fetched_at,
         age_s=None if age_s is None else float(age_s),
         serial=serial_of(headers) if body_serial is None else body_serial,
-        etag=_short(headers.get("etag")),
+        etag=_short(headers.get("etag"), redact),
         last_modified=http_date(headers.get("last-modified")),
-        cache_control=_short(headers.joined("cache-control")),
+        cache_control=_short(headers.joined("cache-control"), redact),
         expires_at=_expires_at(headers, fetched_at, age_s or 0),
-        cache_status=_cache_status(headers),
+        cache_status=_cache_status(headers, redact),
     )
 
 
@@ -74,6 +87,15 @@ def http_date(text: str | None) -> datetime | None:
         return None
 
 
+def retry_after_s(headers: Headers, fetched_at: datetime) -> float | None:
+    """Read Retry-After (RFC 9110, section 10.2.3); None if there is none that makes sense."""
+    text = (headers.get("retry-after") or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    moment = http_date(text)
+    return None if moment is None else max(0.0, (moment - fetched_at).total_seconds())
+
+
 def foreign_cache_signs(headers: Headers) -> tuple[str, ...]:
     """Name the headers which show that a cache other than the server's own is in front of it."""
     signs = [name for name in _FOREIGN_SIGNS if headers.get(name) is not None]
@@ -82,6 +104,20 @@ def foreign_cache_signs(headers: Headers) -> tuple[str, ...]:
     if x_cache is not None and (" from " in x_cache or headers.get("x-served-by") is None):
         signs.append("x-cache")
     return tuple(signs)
+
+
+def foreign_file_cache_signs(headers: Headers) -> tuple[str, ...]:
+    """Name the signs of somebody's cache in an answer of PyPI's *file* host.
+
+    There the delivery network shows its age and calls itself `1.1 varnish`, once for each of its
+    nodes, beside X-Served-By. squid and Varnish put a host or their own name into Via.
+    """
+    signs = foreign_cache_signs(headers)
+    if headers.get("x-served-by") is None:
+        return signs
+    members = (headers.joined("via") or "").split(",")
+    is_own = all(member.strip().lower() in ("", "1.1 varnish") for member in members)
+    return tuple(sign for sign in signs if not (is_own and sign in ("age", "via")))
 
 
 def _seconds(text: str | None) -> int | None:
@@ -112,7 +148,7 @@ def _later(moment: datetime, seconds: int) -> datetime:
     return moment + timedelta(seconds=max(0, min(seconds, _MAX_SECONDS)))
 
 
-def _cache_status(headers: Headers) -> tuple[str, ...]:
+def _cache_status(headers: Headers, redact: Callable[[str], str]) -> tuple[str, ...]:
     hops: list[str] = []
     for name in _HOP_LISTS:
         members = (headers.joined(name) or "").split(",")
@@ -121,8 +157,8 @@ def _cache_status(headers: Headers) -> tuple[str, ...]:
         value = headers.get(name)
         if value:
             hops.append(f"{name}: {value}")
-    return tuple(shown(hop, _MAX_HOP_CHARS) for hop in hops[:_MAX_HOPS])
+    return tuple(shown(redact(hop), _MAX_HOP_CHARS) for hop in hops[:_MAX_HOPS])
 
 
-def _short(text: str | None) -> str | None:
-    return shown(text, 300) if text else None
+def _short(text: str | None, redact: Callable[[str], str]) -> str | None:
+    return shown(redact(text), 300) if text else None

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from auditor.contracts import GuardPolicy
+from auditor.contracts import Assignment, GuardPolicy
 from auditor.errors import GuardRefused
 from auditor.model import Touch
 
-__all__ = ["decide"]
+__all__ = ["decide", "is_asked_once"]
 
 
 def decide(touch: Touch, policy: GuardPolicy, *, artifact_broken: bool = False) -> None:
@@ -40,6 +40,18 @@ def decide(touch: Touch, policy: GuardPolicy, *, artifact_broken: bool = False) 
             )
         case _:
             assert_never(touch)
+
+
+def is_asked_once(assignment: Assignment) -> bool:
+    """Say whether the pages of a place may be read once only: no samples, no second attempt.
+
+    What copies from a source that lacks the fix can only renew the old page when it is asked: each
+    further question would arm it for another lifetime. A source of which it is not known whether it
+    lists the fix counts as one that does not.
+    """
+    source = assignment.source
+    copies = assignment.location.upstream is not None
+    return copies and source is not None and source.lists_fix is not True
 
 
 def _decide_refresh(policy: GuardPolicy) -> None:

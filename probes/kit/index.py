@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -15,11 +15,13 @@ import msgspec
 
 from auditor.contracts import Assignment
 from auditor.errors import Denied, Malformed, ProbeError, Unreachable
-from auditor.model import Candidate, Fault, FileHosting, Page, PageOutcome, View
+from auditor.model import Candidate, Fault, Freshness, Page, PageOutcome, View
 from probes.kit.answer import Answer
+from probes.kit.conclusion import has_fix
 from probes.kit.evidence import EvidenceRecorder, entries_that_matter
 from probes.kit.freshness import foreign_cache_signs, freshness_of
-from probes.kit.origins import origin_of
+from probes.kit.guard import is_asked_once
+from probes.kit.hosting import file_hosting
 from probes.kit.pages import ParsedPage, parse_page
 from probes.kit.redaction import Redactor
 from probes.kit.rootpage import ROOT_PREFIX_BYTES, RootSign, recognise_root
@@ -30,7 +32,10 @@ __all__ = ["VIEWS", "IndexReader", "Parse", "file_hosting", "outcome_of_status",
 VIEWS = (View.PIP, View.PIP_HTML, View.UV, View.POETRY)
 # Larger pages are parsed in a thread, so that deadlines of other locations are kept.
 _THREAD_BYTES = 2**18
-_PASSWORD_FIELD = re.compile(rb"<input\b[^>]{0,500}type\s*=\s*[\"']?password", re.IGNORECASE)
+# Of a body that is shown: more than is shown, as it is made safe before it is shortened.
+_BEGINNING_BYTES = 2**14
+_BEGINNING_CHARS = 1000
+_PASSWORD_FIELD = re.compile(rb"<input\b[^<>]{0,500}type\s*=\s*[\"']?password", re.IGNORECASE)
 
 
 class Parse(Protocol):
@@ -85,7 +90,6 @@ class IndexReader:
         notes: redirects and doubts.
         connected: whether anything ever answered; None before the first request.
         recorder: the evidence.
-        proxy: the forward proxy that was used, without credentials.
         foreign_caches: headers which show that somebody's cache is in front of the server.
         redirected: whether any page was found elsewhere.
     """
@@ -102,14 +106,19 @@ class IndexReader:
         self.notes: list[str] = []
         self.connected: bool | None = None
         self.recorder = recorder
-        self.proxy: str | None = None
         self.foreign_caches: set[str] = set()
         self.redirected = False
         self._assignment = assignment
         self._session = session
         self._parse_page = parse
         self._redactor: Redactor = session.redactor
+        self._asks_once = is_asked_once(assignment)
         self._parsed: dict[tuple[str | None, str, str | None], ParsedPage] = {}
+
+    @property
+    def proxy(self) -> str | None:
+        """The forward proxy through which it was asked, answer or not; None: directly."""
+        return self._session.proxy
 
     async def read(self, url: str, *, views: Sequence[View] = VIEWS) -> tuple[Page, ...]:
         """Ask for a page in every view and sample. Never raises because of one page.
@@ -120,17 +129,31 @@ class IndexReader:
         """
         samples = max(1, self._assignment.location.samples)
         if samples == 1:
-            pages: Iterable[Page] = await asyncio.gather(
-                *(self._page(url, view, 1) for view in views)
-            )
+            pages = [*await asyncio.gather(*(self._page(url, view, 1) for view in views))]
         else:
-            pages = [
-                await self._page(url, view, sample)
-                for sample in range(1, samples + 1)
-                for view in _rotated(views, sample - 1)
-            ]
+            pages = [await self._page(url, view, 1) for view in views]
+            if self._may_sample(pages, samples):
+                pages += [
+                    await self._page(url, view, sample)
+                    for sample in range(2, samples + 1)
+                    for view in _rotated(views, sample - 1)
+                ]
         self.pages = tuple(sorted(pages, key=lambda page: (views.index(page.view), page.sample)))
         return self.pages
+
+    def _may_sample(self, pages: Sequence[Page], samples: int) -> bool:
+        """Whether the pages may be asked for again, after the first time."""
+        source = self._assignment.source
+        if not self._asks_once or source is None:
+            return True
+        # A copy that has the fix settles what could not be read at the source.
+        if source.lists_fix is None and has_fix(pages, self._assignment.incident):
+            return True
+        self._note(
+            f"asked once instead of {samples} times: the source is not known to list the fix, and "
+            "asking a copy again could only renew its old page"
+        )
+        return False
 
     async def confirm_index(self, index_url: str) -> None:
         """Where every view answered 404, look whether the URL is an index at all.
@@ -154,7 +177,7 @@ class IndexReader:
         if reading.sign is RootSign.UNTOLD:
             self._note(reading.text)
         if reading.sign is RootSign.NO_INDEX:
-            evidence = self.recorder.of_answer(answer, _beginning(answer))
+            evidence = self.recorder.of_answer(answer, self._beginning(answer))
             self.pages = tuple(
                 replace(
                     page,
@@ -169,7 +192,7 @@ class IndexReader:
 
     async def _page(self, url: str, view: View, sample: int) -> Page:
         page = await self._ask(url, view, sample)
-        if not _is_suspiciously_empty(page):
+        if self._asks_once or not _is_suspiciously_empty(page):
             return page
         # devpi answers 200 with no files and no serial while it refreshes its list of projects;
         # the next request is right.
@@ -197,7 +220,6 @@ class IndexReader:
         return await self._from_answer(answer, view, sample)
 
     async def _from_answer(self, answer: Answer, view: View, sample: int) -> Page:
-        self.proxy = answer.proxy or self.proxy
         self.foreign_caches.update(foreign_cache_signs(answer.headers))
         if answer.hops:
             self.redirected = True
@@ -210,11 +232,13 @@ class IndexReader:
             url=self._redactor.url(answer.asked_url),
             final_url=self._redactor.url(answer.url) if answer.hops else None,
             content_type=answer.headers.get("content-type"),
-            freshness=freshness_of(answer.headers, answer.fetched_at),
+            freshness=self._freshness(answer),
             body_sha256=answer.body_sha256,
         )
         if page.outcome is not PageOutcome.OBSERVED:
             detail = _STATUS_DETAIL[page.outcome].format(status=answer.status)
+            if answer.proxy and page.outcome is PageOutcome.DENIED:
+                detail += ", or those of the proxy"  # which answers 401 and 403 of its own
             return self._unread(page, answer, detail, page.outcome)
         try:
             parsed = await self._parse(answer)
@@ -253,15 +277,25 @@ class IndexReader:
             project_status=parsed.project_status,
             versions=parsed.versions,
             api_version=parsed.api_version,
-            freshness=freshness_of(answer.headers, answer.fetched_at, body_serial=parsed.serial),
+            freshness=self._freshness(answer, parsed.serial),
             evidence=(self.recorder.of_answer(answer, excerpt),),
         )
 
     def _unread(self, page: Page, answer: Answer, detail: str, outcome: PageOutcome) -> Page:
-        evidence = self.recorder.of_answer(answer, _beginning(answer))
+        evidence = self.recorder.of_answer(answer, self._beginning(answer))
         return replace(
             page, outcome=outcome, detail=self._redactor.text(detail), evidence=(evidence,)
         )
+
+    def _freshness(self, answer: Answer, serial: int | None = None) -> Freshness:
+        redact = self._redactor.text
+        return freshness_of(answer.headers, answer.fetched_at, body_serial=serial, redact=redact)
+
+    def _beginning(self, answer: Answer) -> str:
+        """Return the beginning of a body that was not understood, or is no page."""
+        text = answer.body[:_BEGINNING_BYTES].decode("utf-8", "replace")
+        cut = "…" if len(answer.body) > _BEGINNING_BYTES else ""
+        return " ".join((self._redactor.text(text + cut)).split())[:_BEGINNING_CHARS]
 
     def _safe(self, candidate: Candidate) -> Candidate:
         """Hide what a signed URL would give away. Nearly no URL has a query, so look first."""
@@ -285,32 +319,6 @@ class IndexReader:
         safe = self._redactor.text(text)
         if safe not in self.notes:
             self.notes.append(safe)
-
-
-def file_hosting(pages: Iterable[Page], index_url: str) -> FileHosting:
-    """Say whether the listed files are on the host and port of the index."""
-    roots = {
-        "/".join(candidate.url.split("/", 3)[:3])
-        for page in pages
-        for candidate in page.candidates
-        if candidate.url
-    }
-    if not roots:
-        return FileHosting.UNKNOWN
-    here = {_is_at(root, index_url) for root in roots}
-    if here == {True}:
-        return FileHosting.HERE
-    return FileHosting.MIXED if True in here else FileHosting.ELSEWHERE
-
-
-def _is_at(url: str, index_url: str) -> bool:
-    try:
-        file, index = origin_of(url), origin_of(index_url)
-    except Malformed:
-        return False
-    # The scheme does not matter: a page over https may name the files beside it over http.
-    same_port = file.port == index.port or {file.port, index.port} == {80, 443}
-    return file.host == index.host and same_port
 
 
 def _outcome_of_error(error: ProbeError) -> PageOutcome:
@@ -337,9 +345,3 @@ def _is_suspiciously_empty(page: Page) -> bool:
 def _rotated(views: Sequence[View], by: int) -> tuple[View, ...]:
     offset = by % len(views)
     return (*views[offset:], *views[:offset])
-
-
-def _beginning(answer: Answer) -> str:
-    """Return the beginning of a body that was not understood, or is no page."""
-    text = answer.body[:1000].decode("utf-8", "replace")
-    return " ".join(text.split())

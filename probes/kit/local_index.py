@@ -7,6 +7,7 @@ of files without it is empty to them. Poetry reads no `file:` index.
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import threading
 from collections.abc import Sequence
@@ -27,7 +28,6 @@ from auditor.model import (
     PageOutcome,
     View,
 )
-from auditor.model.filename import version_in
 from probes.kit.conclusion import conclude, outcome_of_pages
 from probes.kit.disk import (
     NotReadable,
@@ -35,17 +35,25 @@ from probes.kit.disk import (
     in_thread,
     list_directory,
     local_path,
+    open_regular,
     read_regular,
 )
+from probes.kit.distribution import is_intact
 from probes.kit.evidence import EvidenceRecorder, entries_that_matter
-from probes.kit.files import digest_holding, hosting_on_disk, witness
+from probes.kit.files import digest_holding, held_version, hosting_on_disk, witness
 from probes.kit.pages import parse_page
+from probes.kit.rootpage import ROOT_PREFIX_BYTES, RootSign, recognise_root
 
 __all__ = ["observe_local_index"]
 
 _MAX_PAGE_BYTES = 256 * 2**20
 _VIEWS_THAT_READ_FILES = (View.PIP, View.PIP_HTML, View.UV)
 _NO_POETRY = "Poetry reads no index by file: URL"
+# What is looked at to tell an index without the project from a directory that is none.
+_MAX_ROOT_ENTRIES = 10_000
+_MAX_ROOT_CHECKS = 1_000
+_LINKED_FILE = re.compile(rb"\.(?:whl|tar\.gz|zip|tgz|tar\.bz2)\b", re.IGNORECASE)
+_LINKS_FOR = re.compile(rb"\blinks for\b|pypi:repository-version", re.IGNORECASE)
 
 
 class _Problem(Exception):
@@ -83,17 +91,16 @@ async def observe_local_index(assignment: Assignment) -> Observation:
     holdings, complete = await in_thread(
         lambda stop: _holdings(reading, page.candidates, project, stop)
     )
-    pages = (
-        *(replace(page, view=view) for view in _VIEWS_THAT_READ_FILES),
-        Page(view=View.POETRY, outcome=PageOutcome.REFUSED, detail=_NO_POETRY, url=page.url),
-    )
     outcome, detail = outcome_of_pages([page])
+    if outcome is Outcome.ABSENT and any(h.state is not HeldState.NOT_HELD for h in holdings):
+        # Installers see nothing of it, and yet the project is here.
+        outcome, detail = Outcome.OBSERVED, ""
     return conclude(
         assignment,
         outcome=outcome,
         detail=detail,
         started_at=started_at,
-        pages=pages,
+        pages=_in_every_view(page, assignment.location.samples),
         holdings=witness(holdings, reading.page_path.parent, assignment.incident, recorder),
         holdings_complete=complete,
         hosting=hosting_on_disk(page.candidates),
@@ -101,12 +108,22 @@ async def observe_local_index(assignment: Assignment) -> Observation:
     )
 
 
+def _in_every_view(page: Page, samples: int) -> tuple[Page, ...]:
+    """Repeat what was read once: on a disk every client finds the same file, however often."""
+    refused = Page(view=View.POETRY, outcome=PageOutcome.REFUSED, detail=_NO_POETRY, url=page.url)
+    views = (*(replace(page, view=view) for view in _VIEWS_THAT_READ_FILES), refused)
+    return tuple(
+        replace(view, sample=sample) for view in views for sample in range(1, max(1, samples) + 1)
+    )
+
+
 def _read(root: Path, project: str) -> _Reading:
     directory = root / project
     page_path = directory / "index.html"
     try:
-        list_directory(root, limit=1)
+        listing = list_directory(root, limit=_MAX_ROOT_ENTRIES)
         if not directory.exists():
+            _check_root(root, listing.names)
             return _Reading(page_path=page_path, body=None, modified=None, names=(), complete=True)
         listing = list_directory(directory)
         body, modified = _read_page(page_path)
@@ -127,6 +144,51 @@ def _read(root: Path, project: str) -> _Reading:
         names=listing.names,
         complete=listing.complete,
     )
+
+
+def _check_root(root: Path, names: Sequence[str]) -> None:
+    """Refuse a directory that is no index: that the project is not in it says nothing.
+
+    Raises:
+        _Problem: nothing in it is a page or a project's directory.
+    """
+    problem = "nothing in it looks like a project's directory"
+    if "index.html" in names:
+        beginning = _beginning(root / "index.html")
+        reading = recognise_root(200, "text/html", beginning)
+        if reading.sign is RootSign.INDEX:
+            return
+        if _LINKED_FILE.search(beginning):
+            problem = "its index.html is the page of one project; name the directory above it"
+    if not any(_is_project(root / name) for name in names[:_MAX_ROOT_CHECKS]):
+        raise _Problem(
+            Outcome.MALFORMED,
+            f"{root} is no index: {problem}; check the path, and whether it is mounted",
+        )
+
+
+def _is_project(directory: Path) -> bool:
+    """Whether a directory holds a project's page, or distributions."""
+    try:
+        if not directory.is_dir():
+            return False
+        names = list_directory(directory, limit=_MAX_ROOT_CHECKS).names
+    except OSError:
+        return False
+    if any(_LINKED_FILE.search(name.encode("utf-8", "replace")) for name in names):
+        return True
+    if "index.html" not in names:
+        return False
+    page = _beginning(directory / "index.html")
+    return bool(_LINKED_FILE.search(page) or _LINKS_FOR.search(page))
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with open_regular(path) as file:
+            return file.read(ROOT_PREFIX_BYTES)
+    except (OSError, NotReadable):
+        return b""
 
 
 def _read_page(path: Path) -> tuple[bytes | None, datetime | None]:
@@ -188,7 +250,7 @@ def _holdings(
     one that is no longer linked could be anywhere in it.
     """
     directory = reading.page_path.parent
-    beside = {directory / n for n in reading.names if version_in(n, project) is not None}
+    beside = {directory / n for n in reading.names if held_version(n, project) is not None}
     linked = {
         local_path(c.url)
         for c in candidates
@@ -201,9 +263,10 @@ def _holdings(
 
 
 def _holding(path: Path, project: str, stop: threading.Event) -> Holding:
-    version = version_in(path.name, project)
+    version = held_version(path.name, project)
     try:
-        return digest_holding(path, version, digest_file(path, stop))
+        held = digest_holding(path, version, digest_file(path, stop))
+        return replace(held, intact=is_intact(path, stop))
     except FileNotFoundError:
         state, how = HeldState.NOT_HELD, "the page links it, and it is not there"
     except (OSError, NotReadable) as error:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import re
+import socket
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from auditor.errors import GuardRefused, Malformed
+from auditor.errors import GuardRefused, Malformed, Unreachable
 
-__all__ = ["Origin", "follow", "is_artifact_url", "is_private_address", "origin_of"]
+__all__ = [
+    "Origin",
+    "follow",
+    "is_artifact_url",
+    "is_private_address",
+    "is_same_host",
+    "origin_of",
+    "resolves_to_private",
+]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # Everything that some installer takes for a distribution, and the metadata beside it: a cache
-# stores each of them on GET.
-_ARTIFACT_SUFFIXES = (
-    *(".whl", ".egg", ".exe", ".msi", ".rpm", ".zip", ".metadata", ".asc"),
-    *(".tar", ".tgz", ".tbz", ".txz", ".tlz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.z"),
-    *(".tar.lz", ".tar.lzma", ".tar.zst", ".deb", ".dmg"),
+# stores each of them on GET. What follows the suffix does not matter: servers cut off `/`, `;v=1`,
+# `#sha256=…` or a blank in their own ways, and some take the name from the query.
+_ARTIFACT = re.compile(
+    r"\.(?:whl|egg|exe|msi|rpm|zip|metadata|asc|tar|t[gbxl]z|tbz2|gz|bz2|xz|lz|lzma|zst|deb|dmg)"
+    r"(?![a-z0-9])",
+    re.IGNORECASE,
 )
+# A server may undo `%2577` twice. What is still not plain after this many times is no honest URL.
+_MAX_UNQUOTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +69,50 @@ def origin_of(url: str) -> Origin:
 
 
 def is_artifact_url(url: str) -> bool:
-    """Say whether a URL looks as if it named a file to install, in its path or in its query."""
+    """Say whether a URL looks as if it named a file to install, in its path or in its query.
+
+    A name that says nothing (`/blobs/5f3a`) is none: registries keep their pages under such.
+    """
     try:
         parts = urlsplit(url)
-        values = [value for _, value in parse_qsl(parts.query, max_num_fields=100)]
     except ValueError:
         return True
-    names = [parts.path, parts.path.partition(";")[0], *values]
-    return any(unquote(name).lower().endswith(_ARTIFACT_SUFFIXES) for name in names)
+    text = f"{parts.path}?{parts.query}"
+    for _ in range(_MAX_UNQUOTED):
+        if _ARTIFACT.search(text):
+            return True
+        plainer = unquote(text)
+        if plainer == text:
+            return False
+        text = plainer
+    return True
+
+
+def is_same_host(one: str, other: str) -> bool:
+    """Say whether two hosts are one: by name, or since both are this machine's loopback."""
+    return one == other or (_is_loopback(one) and _is_loopback(other))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
+        return True
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return _is_short_loopback(host)
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    # What connects to 0.0.0.0 or :: reaches this machine.
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def _is_short_loopback(host: str) -> bool:
+    """`127.1` and `2130706433` are addresses too, to those who open connections."""
+    if not host.isascii() or not host[:1].isdigit():
+        return False
+    try:
+        return socket.inet_aton(host)[0] in (0, 127)
+    except OSError:
+        return False
 
 
 def is_private_address(host: str) -> bool | None:
@@ -75,6 +125,26 @@ def is_private_address(host: str) -> bool | None:
         return None
     mapped = getattr(address, "ipv4_mapped", None)
     return not (mapped or address).is_global
+
+
+async def resolves_to_private(host: str, *, resolve: bool) -> bool:
+    """Say whether a host, or any address that its name stands for, is not on the public internet.
+
+    Args:
+        host: name or address.
+        resolve: whether a name is looked up; otherwise it counts as public.
+
+    Raises:
+        Unreachable: the name is not found.
+    """
+    literal = is_private_address(host)
+    if literal is not None or not resolve:
+        return bool(literal)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(f"the name {host[:100]} is not found", connected=True) from error
+    return any(is_private_address(str(address[0])) for *_, address in found)
 
 
 def follow(current: str, location: str | None, *, artifact_asked: bool) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
@@ -34,6 +35,10 @@ _AUTHORIZATION = re.compile(
 _HASH_FRAGMENT = re.compile(r"^(sha\d+|sha3_\d+|md5|blake2[bs])=[0-9a-fA-F]+$")
 # Replacing a shorter text would garble everything and hide nothing.
 _MIN_SECRET_CHARS = 4
+_ESCAPE_SIGNS = ("%", "&", "\\")
+_CUT = "…"  # how a shortened text ends
+# The five that `html.escape` and its like write.
+_NAMED = {"&": ("amp",), "<": ("lt",), ">": ("gt",), '"': ("quot",), "'": ("apos",)}
 
 
 def redact_url(url: str) -> str:
@@ -61,10 +66,13 @@ class Redactor:
     """Makes texts safe for one location: knows its secrets in every form that could show up."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
         # Longest first: a secret that contains another one must not be cut in two.
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._secrets = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        known = sorted({s for s in secrets if len(s) >= _MIN_SECRET_CHARS}, key=lambda s: -len(s))
+        forms = {form for secret in known for form in _forms(secret)}
+        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        self._secrets = re.compile("|".join(map(re.escape, self._forms))) if known else None
+        self._known = known
+        self._escaped: re.Pattern[str] | None = None
 
     def text(self, text: str) -> str:
         """Make a text safe."""
@@ -110,18 +118,71 @@ class Redactor:
         return {name: value for name, value in new.items() if value != old[name]}
 
     def _hide(self, text: str) -> str:
-        return self._secrets.sub(REDACTED, text) if self._secrets else text
+        if self._secrets is None:
+            return text
+        text = self._secrets.sub(REDACTED, text)
+        if any(sign in text for sign in _ESCAPE_SIGNS):
+            # Slow to make and slow to use, and mostly not needed.
+            if self._escaped is None:
+                self._escaped = re.compile("|".join(map(_escaped_pattern, self._known)))
+            text = self._escaped.sub(REDACTED, text)
+        return self._without_cut_secret(text) if text.endswith(_CUT) else text
+
+    def _without_cut_secret(self, text: str) -> str:
+        """Hide what is left of a secret at the end of a text that was shortened before."""
+        kept = text.removesuffix(_CUT)
+        longest = max(
+            (n for form in self._forms for n in _common_lengths(kept, form)),
+            default=0,
+        )
+        return f"{kept[:-longest]}{REDACTED}{_CUT}" if longest else text
 
 
-def _forms(secret: str) -> Iterable[str]:
-    if len(secret) < _MIN_SECRET_CHARS:
-        return ()
+def _common_lengths(text: str, form: str) -> Iterator[int]:
+    """Yield how long the beginnings of a form are that a text ends with."""
+    for length in range(_MIN_SECRET_CHARS, len(form)):
+        if text.endswith(form[:length]):
+            yield length
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield a secret as it is, and in each form that does not encode it sign by sign."""
     raw = secret.encode("utf-8", "surrogateescape")
-    encoded = base64.b64encode(raw).decode("ascii")
-    return (
-        *(secret, quote(raw, safe=""), quote(raw), quote_plus(raw)),
-        *(encoded, encoded.rstrip("="), base64.urlsafe_b64encode(raw).decode("ascii")),
-    )
+    yield from (secret, quote(raw, safe=""), quote(raw), quote_plus(raw))
+    yield from (raw.hex(), raw.hex().upper())
+    # aiohttp sends the login of a proxy in Latin-1.
+    for coded in {raw, secret.encode("latin-1", "ignore")}:
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            encoded = encode(coded).decode("ascii")
+            yield from (f for f in (encoded, encoded.rstrip("=")) if len(f) >= _MIN_SECRET_CHARS)
+
+
+def _escaped_pattern(secret: str) -> str:
+    """Match a secret of which any sign may be escaped, in URLs (twice too), HTML or JSON."""
+    return "".join(map(_escaped_sign, secret))
+
+
+@lru_cache(maxsize=1024)
+def _escaped_sign(sign: str) -> str:
+    raw = sign.encode("utf-8", "surrogateescape")
+    units = sign.encode("utf-16-be", "surrogatepass")
+    code = ord(sign)
+    ways = [
+        re.escape(sign),
+        "".join(f"%(?:25)*(?i:{byte:02x})" for byte in raw),
+        f"&#0*{code};?",
+        f"&#[xX]0*(?i:{code:x});?",
+        "".join(
+            rf"\\u(?i:{unit.hex()})" for unit in (units[i : i + 2] for i in range(0, len(units), 2))
+        ),
+        "".join(rf"\\x(?i:{byte:02x})" for byte in raw),
+    ]
+    ways += [f"&{name};?" for name in _NAMED.get(sign, ())]
+    if sign in "/\"'\\":
+        ways.append(re.escape(f"\\{sign}"))
+    if sign == " ":
+        ways.append(r"\+")
+    return f"(?:{'|'.join(ways)})"
 
 
 def _redact_userinfo(text: str) -> str:

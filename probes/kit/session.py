@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from auditor.contracts import Assignment
 from auditor.errors import GuardRefused, Malformed, ProbeError, Unreachable
 from auditor.model import RequestRecord, Touch, View
-from probes.kit.access import Access, proxy_for
+from probes.kit.access import Access
 from probes.kit.answer import Answer
 from probes.kit.decoding import MAX_BODY_BYTES, decode
-from probes.kit.freshness import http_date
-from probes.kit.guard import decide
-from probes.kit.origins import follow, is_artifact_url, is_private_address, origin_of
-from probes.kit.redaction import Redactor, redact_url
+from probes.kit.freshness import retry_after_s
+from probes.kit.guard import decide, is_asked_once
+from probes.kit.origins import follow, is_artifact_url, origin_of, resolves_to_private
+from probes.kit.proxies import proxy_for, proxy_secrets, with_login
+from probes.kit.redaction import REDACTED, Redactor, redact_url
 from probes.kit.views import artifact_headers, page_headers
 
 if TYPE_CHECKING:
@@ -77,17 +77,22 @@ class GuardedSession:
     Args:
         assignment: whose location is asked, within its policy and limits, into its ledger.
         retry_wait_s: seconds before the second attempt; later ones wait longer.
+
+    Attributes:
+        proxy: the forward proxy that was last used, answer or not, without its login; None: none.
+        redactor: makes texts safe before they are stored.
     """
 
     def __init__(self, assignment: Assignment, *, retry_wait_s: float = 0.25) -> None:
         location = assignment.location
-        via = location.settings.get("via")
         self._assignment = assignment
-        self._via = str(via) if via else None
+        self._via = _named_proxy(assignment)
         self._access = Access.to(location.url, assignment.credentials)
         self._retry_wait_s = retry_wait_s
+        self._asks_once = is_asked_once(assignment)
         self._transport: Transport | None = None
         self._deadline_s = 0.0
+        self.proxy: str | None = None
         self.redactor = Redactor(self._secrets())
 
     async def __aenter__(self) -> GuardedSession:
@@ -98,7 +103,8 @@ class GuardedSession:
         self._deadline_s = asyncio.get_running_loop().time() + location.timeout_s - spare_s
         # Several nodes behind one name are often told apart by connection: a kept one would show
         # the same node each time.
-        self._transport = Transport(keep_connections=location.samples == 1)
+        # One that is kept may also be closed when it is needed again, which costs an attempt.
+        self._transport = Transport(keep_connections=location.samples == 1 and not self._asks_once)
         return self
 
     async def __aexit__(
@@ -166,7 +172,7 @@ class GuardedSession:
             target = follow(
                 current.url, answer.headers.get("location"), artifact_asked=request.artifact
             )
-            await self._refuse_private(target)
+            await self.refuse_private(target)
             hops.append(target)
             current = replace(current, url=target)
 
@@ -177,22 +183,39 @@ class GuardedSession:
         could be hidden; hiding it would only garble file names and addresses.
         """
         location, incident = self._assignment.location, self._assignment.incident
-        proxy = urlsplit(self._via).password if self._via else None
         public = " ".join((location.name, location.url or "", incident.id, incident.project))
-        for secret in (*self._access.secrets(), proxy or ""):
+        for secret in (*self._access.secrets(), *proxy_secrets(self._via)):
             if secret not in public:
                 yield secret
 
     def _check(self, request: Request) -> None:
         decide(request.touch, self._assignment.policy, artifact_broken=request.artifact_broken)
+        if REDACTED in request.url:
+            raise GuardRefused("a part of its URL is secret, and is not kept")
         if not request.artifact and is_artifact_url(request.url):
             raise GuardRefused("the URL names a file where an index page was expected")
+
+    async def _check_file(self, request: Request) -> None:
+        """Keep what was declared not to store a file from being sent where it could.
+
+        Which host has a file is said by the page alone. A gateway that rewrites links can name
+        another cache there, and a proxy is chosen for each host: the page's own tells nothing.
+        """
+        if not request.artifact or request.touch is Touch.MAY_STORE_ARTIFACT:
+            return
+        if proxy_for(request.url, self._via) is not None:
+            raise GuardRefused("a proxy is in use for this file, and could store it")
+        index = self._assignment.location.url
+        if index and origin_of(index).scheme == "https" != origin_of(request.url).scheme:
+            raise GuardRefused("the index is asked over https, and names this file without it")
+        await self.refuse_private(request.url)
 
     async def _attempts(self, request: Request) -> Answer:
         """Ask up to three times, if the server is busy or the connection breaks."""
         from probes.kit.transport import retrying
 
         self._check(request)
+        await self._check_file(request)
         timeout_s = self._assignment.location.timeout_s
         try:
             async for attempt in retrying(self._backoff, timeout_s, self._retry_wait_s):
@@ -209,11 +232,13 @@ class GuardedSession:
         """Decide whether to ask again, and after how many seconds if the server says so."""
         from probes.kit.transport import ConnectionLost
 
+        if self._asks_once:
+            return False
         if isinstance(error, ConnectionLost):
             return True
         if not isinstance(error, _Busy):
             return False
-        wait_s = _retry_after_s(error.answer)
+        wait_s = retry_after_s(error.answer.headers, error.answer.fetched_at)
         if wait_s is None:
             return True
         left_s = self._deadline_s - asyncio.get_running_loop().time()
@@ -227,13 +252,14 @@ class GuardedSession:
             raise RuntimeError("use the session in an `async with` block")
         authorization = self._access.authorization(request.url)
         proxy = proxy_for(request.url, self._via)
+        self.proxy = redact_url(proxy) if proxy else self.proxy
         private = (("Authorization", authorization),) if authorization else ()
         call = Call(
             method=request.method,
             url=request.url,
             headers=(*request.headers, *private),
             proxy=proxy,
-            tls=self._access.tls(request.url),
+            tls=self._access.tls(request.url) or (self._access.tls(proxy) if proxy else None),
             timeout_s=0.0,
             prefix_bytes=request.prefix_bytes,
         )
@@ -272,7 +298,7 @@ class GuardedSession:
         return self._assignment.limits.slot(origin_of(url).host_and_port)
 
     def _record(self, request: Request, sending: Sending, sent_at: datetime) -> None:
-        """Write the ledger: one line for each time that the request left this machine."""
+        """Write the ledger: a line for each time that the request left us, so maybe none."""
         record = RequestRecord(
             location=self._assignment.location.name,
             method=request.method,
@@ -281,23 +307,33 @@ class GuardedSession:
             status=sending.status,
             sent_at=sent_at,
         )
-        for _ in range(sending.times - 1):
-            self._assignment.ledger.write(replace(record, status=None))
-        self._assignment.ledger.write(record)
+        for left in range(sending.times - 1, -1, -1):
+            self._assignment.ledger.write(replace(record, status=None) if left else record)
 
-    async def _refuse_private(self, target: str) -> None:
-        """Keep a public server from sending us into the private network that we stand in."""
+    async def refuse_private(self, target: str) -> None:
+        """Keep a public server from sending us into the private network that we stand in.
+
+        Raises:
+            GuardRefused: it tries to.
+            Unreachable: the name is not found.
+        """
         configured = self._assignment.location.url
         own = origin_of(configured).host if configured else ""
         host = origin_of(target).host
         if host == own:
             return
         named = proxy_for(target, self._via) is not None  # then the proxy resolves the name
-        if await _is_private(host, resolve=not named) and not await _is_private(own, resolve=True):
+        if await resolves_to_private(host, resolve=not named) and not await resolves_to_private(
+            own, resolve=True
+        ):
             raise GuardRefused(
-                f"a public address redirects to the private host {host[:100]}, "
-                "which was not followed"
+                f"a public address leads to the private host {host[:100]}, which was not followed"
             )
+
+
+def _named_proxy(assignment: Assignment) -> str | None:
+    via, login = assignment.location.settings.get("via"), assignment.credentials
+    return with_login(str(via), login.proxy_username, login.proxy_password) if via else None
 
 
 async def _decoded(answer: Answer, reply: Reply, *, partial: bool) -> Answer:
@@ -312,25 +348,3 @@ async def _decoded(answer: Answer, reply: Reply, *, partial: bool) -> Answer:
         return work() if len(reply.wire) < _THREAD_BYTES else await asyncio.to_thread(work)
     except ProbeError as fault:
         return replace(answer, fault=fault)
-
-
-def _retry_after_s(answer: Answer) -> float | None:
-    """Read Retry-After (RFC 9110, section 10.2.3); None if there is none that makes sense."""
-    text = (answer.headers.get("retry-after") or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    moment = http_date(text)
-    if moment is None:
-        return None
-    return max(0.0, (moment - answer.fetched_at).total_seconds())
-
-
-async def _is_private(host: str, *, resolve: bool) -> bool:
-    literal = is_private_address(host)
-    if literal is not None or not resolve:
-        return bool(literal)
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    except (OSError, UnicodeError) as error:
-        raise Unreachable(f"the name {host[:100]} is not found", connected=True) from error
-    return any(is_private_address(str(address[0])) for *_, address in found)

@@ -7,12 +7,13 @@ asks something: most of the time that `auditor --help` would take is in there.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import cast
 
 import aiohttp
@@ -23,6 +24,7 @@ from auditor.errors import Denied, Malformed, ProbeError, Unreachable
 from probes.kit.answer import Headers
 from probes.kit.decoding import MAX_WIRE_BYTES
 from probes.kit.origins import origin_of
+from probes.kit.tls_problems import tls_problem
 
 __all__ = ["ATTEMPTS", "Call", "ConnectionLost", "Reply", "Sending", "Transport", "retrying"]
 
@@ -122,6 +124,8 @@ class Transport:
         """
         async with self._respond(call, sending) as response:
             sending.status = response.status
+            if response.status == 407 and call.proxy is not None:
+                raise _refused_by_proxy(response.status)
             wire = await self._read(call, response)
             return Reply(
                 status=response.status,
@@ -146,7 +150,9 @@ class Transport:
             ) as response:
                 yield response
         except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
-            raise _translated(error, sending, where, call.timeout_s) from error
+            if isinstance(error, aiohttp.ClientHttpProxyError):
+                sending.times = max(1, sending.times)  # the proxy's log has a line for CONNECT
+            raise _translated(error, sending, where, call) from error
 
     async def _read(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
         limit = MAX_WIRE_BYTES if call.prefix_bytes is None else call.prefix_bytes
@@ -200,14 +206,17 @@ def _tracing() -> aiohttp.TraceConfig:
     return tracing
 
 
-def _translated(error: Exception, sending: Sending, where: str, timeout_s: float) -> ProbeError:
+def _translated(error: Exception, sending: Sending, where: str, call: Call) -> ProbeError:
     """Turn what aiohttp raises into an error of ours, which never quotes the URL."""
     if isinstance(error, TimeoutError):
-        return _timed_out(sending, where, timeout_s)
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientSSLError):
+        return _timed_out(sending, where, call.timeout_s)
+    tls = tls_problem(error, where)
+    if tls is not None:
+        return tls
+    if isinstance(error, aiohttp.ClientConnectorError):
         return _not_connected(error, where)
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return _refused_by_proxy(error)
+        return _refused_by_proxy(error.status)
     if isinstance(error, aiohttp.ClientResponseError):
         return Malformed(f"{where} answers with broken HTTP: {error.message[:120]!r}")
     if isinstance(error, aiohttp.InvalidURL | ValueError):
@@ -228,24 +237,33 @@ def _timed_out(sending: Sending, where: str, timeout_s: float) -> Unreachable:
     )
 
 
-def _not_connected(error: Exception, where: str) -> Unreachable:
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
-        return Unreachable(
-            f"{where} has a certificate or TLS version that is not trusted here; "
-            "name its authority with ca_file",
-            connected=True,
-        )
+_CAUSES: Mapping[int, str] = MappingProxyType(
+    {
+        errno.ECONNREFUSED: "connection refused; is it running?",
+        errno.ECONNRESET: "connection reset; is a firewall in between?",
+        errno.EHOSTUNREACH: "no route to this host; is it on, and is a VPN needed?",
+        errno.ENETUNREACH: "no route to its network; is this machine online?",
+        errno.ETIMEDOUT: "nothing answers; check host, port and firewall",
+        errno.EACCES: "this machine's own rules forbid the connection; check its firewall",
+        errno.EPERM: "this machine's own rules forbid the connection; check its firewall",
+        errno.EADDRNOTAVAIL: "its address cannot be used from this machine; check host and port",
+    }
+)
+
+
+def _not_connected(error: aiohttp.ClientConnectorError, where: str) -> Unreachable:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Unreachable(f"the name of {where} is not found; check its spelling", connected=False)
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return Unreachable(
             "no connection to the proxy; check `via` or HTTP_PROXY/HTTPS_PROXY", connected=False
         )
-    cause = getattr(error, "strerror", None) or "connection failed"
-    return Unreachable(f"{where}: {cause}; is it running?", connected=False)
+    # Never the text of the system: it quotes addresses that a name stands for.
+    cause = _CAUSES.get(error.errno or 0, "the connection failed; is it running?")
+    return Unreachable(f"{where}: {cause}", connected=False)
 
 
-def _refused_by_proxy(error: aiohttp.ClientHttpProxyError) -> ProbeError:
-    if error.status in (401, 403, 407):
-        return Denied(f"the proxy refuses with {error.status}; check its user, password and rules")
-    return Unreachable(f"the proxy answers {error.status} for this host", connected=True)
+def _refused_by_proxy(status: int) -> ProbeError:
+    if status in (401, 403, 407):
+        return Denied(f"the proxy refuses with {status}; check its user, password and rules")
+    return Unreachable(f"the proxy answers {status} for this host", connected=True)

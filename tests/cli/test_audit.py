@@ -152,6 +152,13 @@ def test_several_incidents_need_several_files(run: Run, config: Config, tmp_path
     assert "again" in written
 
 
+def test_several_incidents_do_not_share_one_json_document(run: Run, config: Config) -> None:
+    file = config("source", more=SECOND)
+    refused = run("audit", "--config", file, "--format", "json")
+    assert refused.code == 2
+    assert "--format json: holds one run" in refused.err
+
+
 def test_one_of_several_incidents_can_be_chosen(run: Run, config: Config, tmp_path: Path) -> None:
     file = config("source", more=SECOND)
     words = ("--incident", "again", "--report", f"json={tmp_path}/r.json")

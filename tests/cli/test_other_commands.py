@@ -99,6 +99,13 @@ def test_plugins_lists_every_kind_and_format(run: Run) -> None:
         assert f"\n  {name} (" in result.out
 
 
+def test_plugins_says_what_no_test_has_seen_on_the_real_thing(run: Run) -> None:
+    claims = [claim for kind in load_kinds().values() for claim in kind.unverified]
+    assert claims
+    result = run("plugins")
+    assert all(f"\n    unverified: {claim}\n" in result.out for claim in claims)
+
+
 def test_the_schema_is_one_and_fits_a_run(run: Run, config: Callable[..., Path]) -> None:
     schema = json.loads(run("schema").out)
     jsonschema.Draft202012Validator.check_schema(schema)

@@ -115,6 +115,16 @@ def test_another_index_is_not_the_built_in_one(no_pip_settings: NoPip) -> None:
     assert pypi.settings == {"via": "http://127.0.0.1:3128"}
 
 
+def test_the_password_of_pips_proxy_is_used_and_never_shown(no_pip_settings: NoPip) -> None:
+    no_pip_settings.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    no_pip_settings.setenv("PIP_PROXY", "http://me:hush@127.0.0.1:3128")
+    resolved = default_plan()
+    assert resolved.plan.locations[0].settings == {"via": "http://127.0.0.1:3128"}
+    assert resolved.credentials["pypi"].proxy_password == "hush"
+    assert "hush" not in repr(resolved.plan)
+    assert not resolved.warnings
+
+
 def test_caches_without_a_probe_are_noted(no_pip_settings: NoPip) -> None:
     notes = default_plan().plan.notes
     assert (

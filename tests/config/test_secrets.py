@@ -119,15 +119,31 @@ def test_an_empty_variable_is_no_secret(resolve_text: Resolve) -> None:
         resolve_text(GOOD + 'password = {env = "PW"}\n', environ={"PW": ""})
 
 
-@pytest.mark.parametrize("key", ["via", "endpoint_url"])
-def test_credentials_where_they_would_show_in_reports_are_refused(
-    resolve_text: Resolve, key: str
-) -> None:
+def test_credentials_where_they_would_show_in_reports_are_refused(resolve_text: Resolve) -> None:
     text = f'{GOOD}[[locations]]\nkind = "http-cache"\nurl = "http://127.0.0.1:1/"\n'
     with pytest.raises(ConfigError) as caught:
-        resolve_text(f'{text}{key} = "http://u:{SECRET}@127.0.0.1:3/"\n', kinds={})
+        resolve_text(f'{text}endpoint_url = "http://u:{SECRET}@127.0.0.1:3/"\n', kinds={})
     assert "would show in reports" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_the_login_of_a_proxy_is_a_secret_and_its_address_is_not(resolve_text: Resolve) -> None:
+    resolved = resolve_text(
+        GOOD + 'via = {env = "PROXY"}\n', environ={"PROXY": f"http://u:{SECRET}@127.0.0.1:3/"}
+    )
+    credentials = resolved.credentials["origin"]
+    assert (credentials.proxy_username, credentials.proxy_password) == ("u", SECRET)
+    assert resolved.plan.locations[0].settings == {"via": "http://127.0.0.1:3/"}
+    assert not resolved.warnings
+    assert_hidden(resolved)
+
+
+def test_a_proxys_password_in_the_file_works_with_a_warning(resolve_text: Resolve) -> None:
+    resolved = resolve_text(f'{GOOD}via = "http://u:{SECRET}@127.0.0.1:3/"\n')
+    assert resolved.credentials["origin"].proxy_password == SECRET
+    [warning] = resolved.warnings
+    assert warning.startswith("audit.toml:10: via carries a password in clear; write")
+    assert_hidden(resolved)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -84,3 +86,43 @@ def test_any_text_can_be_redacted(text: str) -> None:
 def test_redacting_keeps_host_and_path(url: str) -> None:
     before, after = urlsplit(url), urlsplit(redact_url(url))
     assert (before.hostname, before.path) == (after.hostname, after.path)
+
+
+PASSWORD = 'p&<s/"w#é rd'
+
+
+def by_sign(template: str) -> str:
+    return "".join(template.format(ord(sign)) for sign in PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        html.escape(PASSWORD),
+        html.escape(PASSWORD, quote=False),
+        by_sign("&#{0};"),
+        by_sign("&#x{0:x};"),
+        by_sign("&#X{0:04X};"),
+        quote(PASSWORD, safe="").lower(),
+        quote(quote(PASSWORD, safe=""), safe=""),
+        "".join(f"%{byte:02x}" for byte in PASSWORD.encode()),
+        PASSWORD.encode().hex(),
+        PASSWORD.encode().hex().upper(),
+        json.dumps(PASSWORD)[1:-1],
+        json.dumps(PASSWORD)[1:-1].replace("/", "\\/"),
+        by_sign("\\u{0:04X}"),
+        base64.urlsafe_b64encode(PASSWORD.encode()).decode().rstrip("="),
+        base64.b64encode(PASSWORD.encode("latin-1")).decode(),
+    ],
+)
+def test_a_secret_is_found_however_it_is_escaped(form: str) -> None:
+    assert redact_text(f"before-{form}-after", [PASSWORD]) == "before-REDACTED-after"
+
+
+@given(st.integers(4, len(CANARY) - 1), st.sampled_from(["", "x ", "é", "%41"]))
+def test_what_is_left_of_a_secret_where_a_text_was_cut_is_hidden(kept: int, before: str) -> None:
+    assert redact_text(f"{before}{CANARY[:kept]}…", [CANARY]) == f"{before}REDACTED…"
+
+
+def test_a_shortened_text_without_a_secret_stays_as_it_is() -> None:
+    assert redact_text("nothing here c4n…", [CANARY]) == "nothing here c4n…"

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.client_reqrep import ConnectionKey
 
-from auditor.contracts import Assignment, Credentials, GuardPolicy
+from auditor.contracts import Assignment, Credentials, GuardPolicy, SourceFacts
 from auditor.errors import Denied, GuardRefused, Malformed, ProbeError, Unreachable
 from auditor.model import Touch, View
 from probes.kit.answer import Answer
 from probes.kit.decoding import Undecodable
+from probes.kit.redaction import Redactor
 from probes.kit.session import MAX_REDIRECTS, GuardedSession
-from probes.kit.transport import ATTEMPTS
+from probes.kit.transport import ATTEMPTS, Call, Sending, _translated
 from probes.kit.views import CLIENTS
 from tests.probes.conftest import (
     SUFFIX,
@@ -30,6 +34,7 @@ from tests.probes.conftest import (
 )
 
 CANARY = "c4nary-s3cret"
+WHEEL = "brokenpkg-1.2.3-py3-none-any.whl"
 
 
 async def get(assignment: Assignment, url: str | None = None, view: View = View.PIP) -> Answer:
@@ -249,6 +254,17 @@ async def test_a_redirect_loop_ends(serve: Serve, assign: MakeAssignment) -> Non
         ("/download?file=brokenpkg-1.2.3.zip", GuardRefused),
         ("/files/a.whl.metadata", GuardRefused),
         ("/files/a.WHL;v=1", GuardRefused),
+        *((f"/dl?{WHEEL}", GuardRefused),),
+        *((f"/dl?f={WHEEL}{tail}", GuardRefused) for tail in ("/", "%23sha", "?x=1", ",y", "%2f")),
+        *(
+            (f"/dl/{WHEEL}{tail}", GuardRefused)
+            for tail in ("/", "/.", "//", "%2F", "%20", ",x", "&x=1", "%00", "%5C", "|", "/a/b")
+        ),
+        ("/dl/brokenpkg-1.2.3.wh%256c", GuardRefused),
+        ("/dl/brokenpkg-1.2.3%25252ewhl", GuardRefused),
+        ("/dl/brokenpkg-1.2.3.gz", GuardRefused),
+        ("/dl/brokenpkg-1.2.3.tar.gz/", GuardRefused),
+        ("/dl/" + "%25" * 20 + "%2ewhl", GuardRefused),
     ],
 )
 async def test_some_redirects_are_never_followed(
@@ -258,6 +274,24 @@ async def test_some_redirects_are_never_followed(
     with pytest.raises(error):
         await get(assign(server.url), f"{server.url}/a/")
     assert len(server.log) == 1
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/pypi/simple/brokenpkg/",
+        "/simple/brokenpkg.whlhouse/",
+        "/simple/unzip/index.html?format=json&next=%2Fsimple%2F",
+        "/blobs/5f3a9c",
+        "/a%20b/%25/",
+    ],
+)
+async def test_a_redirect_to_another_page_is_followed(
+    target: str, serve: Serve, assign: MakeAssignment
+) -> None:
+    server = await serve(redirecting({"/a/": target}))  # type: ignore[arg-type]
+    assert (await get(assign(server.url), f"{server.url}/a/")).status == 200
+    assert [a.path for a in server.log] == ["/a/", target]
 
 
 async def test_a_redirect_without_a_target_is_malformed(
@@ -382,7 +416,24 @@ async def test_a_refused_connection_is_unreachable_and_not_connected(
         with pytest.raises(Unreachable) as caught:
             await get(assignment)
     assert not caught.value.connected
-    assert [r.status for r in assignment.ledger.records()] == [None]
+    assert assignment.ledger.records() == ()  # nothing left this machine
+    assert f"{url[7:-1]}: connection refused; is it running?" == str(caught.value)
+
+
+@pytest.mark.parametrize("number", [*range(1, 134), 9999])
+def test_no_failed_connection_quotes_the_system(number: int) -> None:
+    problem = OSError(number, "Connect call failed ('10.1.2.3', 443)")
+    key = ConnectionKey("h", 1, False, True, None, None, None)
+    error = _translated(
+        aiohttp.ClientConnectorError(key, problem),
+        Sending(),
+        "host.example:443",
+        Call(method="GET", url="https://host.example/", headers=(), timeout_s=1),
+    )
+    assert isinstance(error, Unreachable)
+    assert not error.connected
+    assert "10.1.2.3" not in str(error)
+    assert str(error).startswith("host.example:443: ")
 
 
 async def test_a_name_that_does_not_exist_is_not_connected(assign: MakeAssignment) -> None:
@@ -692,3 +743,125 @@ async def test_a_password_that_is_part_of_the_url_garbles_nothing(
     assignment = assign(url, credentials=Credentials(username="root", password="simple"))
     await get(assignment)
     assert [r.url for r in assignment.ledger.records()] == [url]
+
+
+# --- files, which must not be stored anywhere because of us
+
+
+@pytest.mark.parametrize("touch", [Touch.INERT, Touch.REFRESHES_INDEX])
+async def test_no_file_is_asked_for_through_a_proxy_of_its_own(
+    touch: Touch, serve: Serve, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NO_PROXY names the host of the index only, as it often does."""
+    proxy, index = await serve(hello), await serve(hello)
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assignment = assign(f"{index.url}/simple/")
+    async with GuardedSession(assignment) as session:
+        assert (await session.get_page(f"{index.url}/simple/", View.PIP)).proxy is None
+        with pytest.raises(GuardRefused, match="proxy"):
+            await session.head_file(f"http://files.example/{WHEEL}", touch=touch, broken=True)
+    assert proxy.log == []
+    assert len(index.log) == len(assignment.ledger.records()) == 1
+
+
+async def test_no_file_is_asked_for_over_http_where_the_index_has_https(
+    serve: Serve, assign: MakeAssignment
+) -> None:
+    files = await serve(hello)
+    async with GuardedSession(assign("https://127.0.0.1:1/simple/")) as session:
+        with pytest.raises(GuardRefused, match="https"):
+            await session.head_file(f"{files.url}/{WHEEL}", touch=Touch.INERT, broken=True)
+    assert files.log == []
+
+
+async def test_a_public_index_cannot_name_a_private_host_for_its_files(
+    serve: Serve, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = await serve(hello)
+    public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 0))]
+
+    async def resolve(host: str, port: object, **_: object) -> object:
+        assert host == "index.example"
+        return public
+
+    async with GuardedSession(assign("http://index.example/simple/")) as session:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+        with pytest.raises(GuardRefused, match="private"):
+            await session.head_file(f"{files.url}/{WHEEL}", touch=Touch.INERT, broken=True)
+    assert files.log == []
+
+
+async def test_a_url_of_which_a_part_was_hidden_is_never_asked_for(
+    serve: Serve, assign: MakeAssignment
+) -> None:
+    server = await serve(hello)
+    signed = Redactor().url(f"{server.url}/{WHEEL}?X-Amz-Signature={CANARY}")
+    async with GuardedSession(assign(server.url)) as session:
+        with pytest.raises(GuardRefused, match="secret"):
+            await session.head_file(signed, touch=Touch.INERT, broken=True)
+    assert server.log == []
+
+
+# --- read once, where the source lacks the fix
+
+
+def copying(assignment: Assignment, lists_fix: bool | None) -> Assignment:
+    location = replace(assignment.location, upstream="origin")
+    source = SourceFacts(name="origin", lists_fix=lists_fix)
+    return replace(assignment, location=location, source=source)
+
+
+@pytest.mark.parametrize(
+    ("lists_fix", "asked"), [(False, 1), (None, 1), (True, ATTEMPTS)], ids=["no", "unknown", "yes"]
+)
+async def test_a_busy_copy_is_asked_again_only_once_its_source_has_the_fix(
+    lists_fix: bool | None, asked: int, serve: Serve, assign: MakeAssignment
+) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=503)
+
+    server = await serve(handler)
+    assignment = copying(assign(f"{server.url}/simple/"), lists_fix)
+    assert (await get(assignment)).status == 503
+    assert asked == len(server.log) == len(assignment.ledger.records())
+
+
+async def test_a_copy_that_hangs_up_is_asked_once_while_its_source_lacks_the_fix(
+    raw_serve: RawServe, assign: MakeAssignment
+) -> None:
+    server = await raw_serve(lambda _: None)
+    with pytest.raises(Unreachable):
+        await get(copying(assign(f"{server.url}/simple/"), False))
+    assert len(server.log) == 1
+
+
+async def test_a_place_without_upstream_is_asked_again_whatever_the_source_has(
+    raw_serve: RawServe, assign: MakeAssignment
+) -> None:
+    server = await raw_serve(lambda _: b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+    source = SourceFacts(name="origin", lists_fix=False)
+    await get(replace(assign(f"{server.url}/simple/"), source=source))
+    assert len(server.log) == ATTEMPTS
+
+
+# --- what was sent and what was not
+
+
+async def test_a_failed_tls_connection_is_no_request(serve: Serve, assign: MakeAssignment) -> None:
+    server = await serve(hello)
+    assignment = assign(server.url.replace("http://", "https://"))
+    with pytest.raises(Unreachable):
+        await get(assignment)
+    assert assignment.ledger.records() == ()
+
+
+async def test_a_proxy_that_refuses_to_connect_has_seen_a_request(
+    raw_serve: RawServe, assign: MakeAssignment
+) -> None:
+    proxy = await raw_serve(lambda _: b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+    assignment = assign("https://index.example/", settings={"via": proxy.url})
+    with pytest.raises(Denied, match="403"):
+        await get(assignment)
+    assert [a.method for a in proxy.log] == ["CONNECT"]
+    assert [r.status for r in assignment.ledger.records()] == [None]

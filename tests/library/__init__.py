@@ -1,0 +1,1 @@
+"""The library, and what authors of probes rely on."""
