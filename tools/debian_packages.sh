@@ -15,15 +15,31 @@ need() { # PACKAGE COMMAND...: any of the commands will do
 need chromium chromium chromium-browser google-chrome
 need curl curl
 need openssl openssl
+need tinyproxy tinyproxy
+# Debian keeps servers where only root looks for commands.
+need nginx-light nginx ${SBIN-/usr/sbin}/nginx
 [ -n "$missing" ] || exit 0
 missing=${missing# }
 
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ]; then
     echo "test: installing Debian packages: $missing"
+    # Tests start their own servers with their own settings: Debian's must stay off, now and after
+    # the next boot. Exit code 101 of this file forbids starting (invoke-rc.d, POLICY LAYER).
+    policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        trap '/bin/rm -f "$policy"' EXIT INT TERM
+        /bin/chmod 755 "$policy"
+    fi
     apt-get update -qq
     # shellcheck disable=SC2086  # a list of names
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $missing \
         </dev/null >/dev/null
+    for server in nginx tinyproxy; do
+        case " $missing " in
+        *" $server"*) update-rc.d "$server" disable >/dev/null 2>&1 || true ;;
+        esac
+    done
     exit 0
 fi
 

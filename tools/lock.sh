@@ -21,12 +21,14 @@ lock ${LOCK_OPTIONS:---upgrade} pyproject.toml --group dev --output-file "$scrat
 # The same versions everywhere: what users run is what was tested.
 lock pyproject.toml --constraint "$scratch/dev.txt" --output-file "$scratch/runtime.txt"
 lock --group build --constraint "$scratch/dev.txt" --output-file "$scratch/build.txt"
+# The servers that tests start have environments of their own, and need not agree with ours.
+lock requirements/real.in --output-file "$scratch/real.txt"
 
-for name in dev runtime build; do
+for name in dev runtime build real; do
     if grep -q '://' "$scratch/$name.txt"; then
         echo "lock: requirements/$name.txt would contain a URL; nothing was changed" >&2
         exit 1
     fi
 done
-mv "$scratch/dev.txt" "$scratch/runtime.txt" "$scratch/build.txt" requirements/
-echo "lock: wrote requirements/dev.txt, runtime.txt and build.txt"
+mv "$scratch/dev.txt" "$scratch/runtime.txt" "$scratch/build.txt" "$scratch/real.txt" requirements/
+echo "lock: wrote requirements/dev.txt, runtime.txt, build.txt and real.txt"
