@@ -91,8 +91,10 @@ def _read_home(path: Path, incident: Incident, stop: threading.Event) -> _Home:
         problem = f"{path} cannot be read: {error.strerror}"
         return _Home(path=path, reading=StoreReading(), problem=problem, outcome=Outcome.MALFORMED)
     if names and not names & _LAYOUT:
-        problem = f"{path} is no cache of pip: none of {', '.join(sorted(_LAYOUT))} is in it"
-        return _Home(path=path, reading=StoreReading(), problem=problem, outcome=Outcome.ABSENT)
+        # Not *absent*: it is some other directory, and the cache may be elsewhere.
+        layout = ", ".join(sorted(_LAYOUT))
+        problem = f"{path} is no pip cache: none of {layout} is in it; see `pip cache dir`"
+        return _Home(path=path, reading=StoreReading(), problem=problem, outcome=Outcome.MALFORMED)
     return _read_cache(path, names, incident, stop)
 
 
@@ -183,7 +185,9 @@ def _outcome(homes: Homes, read: Sequence[_Home], asked: str) -> tuple[Outcome, 
             return Outcome.DENIED, f"{unread} may not be read by this user; run the audit as root"
     if read:
         return Outcome.ABSENT, read[0].problem
-    return Outcome.ABSENT, f"no directory matches {asked}"
+    # Not *absent*: a pattern that is mistyped, or below what is not mounted, matches nothing too.
+    problem = f"{asked} matches nothing; check the pattern, and whether its directory is mounted"
+    return Outcome.UNREACHABLE, problem
 
 
 def _is_complete(homes: Homes, read: Sequence[_Home], holdings: Sequence[Holding]) -> bool:
@@ -265,6 +269,7 @@ def _holding(
         version=version,
         sha256=file.sha256,
         size=file.size if file.sha256 else None,
+        intact=file.intact,
         state=file.state,
         how=f"{where}{file.place}: {file.how}",
         evidence=(evidence,),

@@ -7,7 +7,7 @@ from auditor.errors import ProbeError
 from auditor.model import Observation, Outcome, RemedyTemplate, Role, Status, Touch
 from probes.kit.conclusion import conclude, outcome_of_pages
 from probes.kit.evidence import EvidenceRecorder
-from probes.kit.index import IndexReader, file_hosting, project_url
+from probes.kit.index import VIEWS, IndexReader, file_hosting, project_url
 from probes.kit.local_index import observe_local_index
 from probes.kit.session import GuardedSession
 
@@ -84,8 +84,14 @@ KIND = ProbeKind(
     ),
     remedies=(
         RemedyTemplate(
-            command="# to the operator of {url}: {project} {fixed} is missing here; "
-            "please sync or refresh this project's page",
+            command="# to the operator of {url}: {project} {fixed} does not reach every client "
+            "here; please sync or refresh this project's page",
+            effect="brings the fix to everybody who installs from here",
+            statuses=(Status.BEHIND, Status.EXPOSED),
+        ),
+        RemedyTemplate(
+            command="# in {path}: put the files of {project} {fixed} beside the others and have "
+            "the project's index.html written anew",
             effect="brings the fix to everybody who installs from here",
             statuses=(Status.BEHIND, Status.EXPOSED),
         ),
@@ -108,5 +114,6 @@ KIND = ProbeKind(
             statuses=(Status.TAMPERED,),
         ),
     ),
+    views=VIEWS,
     verified="the embedded index; pip 26.3, uv 0.13.9 and Poetry 2.5.1 headers",
 )

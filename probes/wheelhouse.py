@@ -20,6 +20,7 @@ from auditor.model import (
     Freshness,
     HeldState,
     Holding,
+    Incident,
     Observation,
     Outcome,
     Page,
@@ -31,18 +32,16 @@ from auditor.model import (
     View,
 )
 from auditor.model.filename import version_in
+from probes.find_links.search import Found, search
 from probes.kit.conclusion import conclude, outcome_of_pages
 from probes.kit.disk import NotReadable, in_thread, list_directory, local_path, read_regular
 from probes.kit.evidence import EvidenceRecorder, entries_that_matter
-from probes.kit.files import (
-    FileReading,
-    disguised_holding,
-    hosting_on_disk,
-    read_distribution,
-    witness,
-)
+from probes.kit.files import FileReading, hosting_on_disk, read_distribution, witness
 from probes.kit.index import IndexReader, file_hosting
 from probes.kit.pages import ParsedPage, parse_page
+from probes.kit.pages.html_text import check_ending, to_utf8
+from probes.kit.pages.media import page_type
+from probes.kit.pages.parsed import FaultLog
 from probes.kit.session import GuardedSession
 
 __all__ = ["KIND"]
@@ -50,7 +49,8 @@ __all__ = ["KIND"]
 _MAX_HTML_FILES = 50
 _MAX_HTML_BYTES = 64 * 2**20
 _MAX_NOTES = 20
-_LINKED_FILE = re.compile(rb"[\w.+%!-]{1,250}\.(?:whl|tar\.gz|zip|tgz|tar\.bz2)\b")
+# Tried once per run of such characters, and not from each of them: linear in the page.
+_LINKED_FILE = re.compile(rb"(?<![\w.+%!-])[\w.+%!-]{1,250}\.(?:whl|tar\.gz|zip|tgz|tar\.bz2)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class _DirectoryReading:
     complete: bool
     modified: datetime
     files: tuple[FileReading, ...]
-    disguised: tuple[Holding, ...]
+    hidden: Found
     linked: tuple[Candidate, ...]
     faults: tuple[Fault, ...]
     notes: tuple[str, ...]
@@ -104,7 +104,8 @@ def _read(path: Path, assignment: Assignment, stop: threading.Event) -> _Directo
     """Read a directory as pip reads it for --find-links: not its subdirectories."""
     project = assignment.incident.project
     names: tuple[str, ...]
-    if path.is_file():
+    is_file = path.is_file()
+    if is_file:
         directory, names, complete = path.parent, (path.name,), True
     else:
         listing = list_directory(path)
@@ -119,20 +120,11 @@ def _read(path: Path, assignment: Assignment, stop: threading.Event) -> _Directo
         complete=complete,
         modified=modified,
         files=files,
-        disguised=_disguised(directory, others, assignment, stop),
+        hidden=search(directory, others, assignment.incident, stop, below=not is_file),
         linked=linked,
         faults=faults,
         notes=_links(directory, ours),
     )
-
-
-def _disguised(
-    directory: Path, names: Sequence[str], assignment: Assignment, stop: threading.Event
-) -> tuple[Holding, ...]:
-    if not assignment.incident.broken_sha256:
-        return ()
-    found = (disguised_holding(directory / name, assignment.incident, stop) for name in names)
-    return tuple(holding for holding in found if holding is not None)
 
 
 def _read_html_files(
@@ -167,11 +159,15 @@ def _from_directory(
 ) -> Observation:
     incident, recorder = assignment.incident, EvidenceRecorder()
     held = [file.holding for file in reading.files if file.holding is not None]
-    holdings = witness((*held, *reading.disguised), reading.directory, incident, recorder)
+    holdings = witness(held, reading.directory, incident, recorder)
+    for directory, holding in reading.hidden.holdings:
+        holdings += witness([holding], directory, incident, recorder)
     page = _page(assignment, reading, recorder)
     unread = any(holding.state is HeldState.UNKNOWN for holding in holdings)
     is_store = assignment.location.role is not Role.INDEX
-    found = bool(holdings) or page.outcome is PageOutcome.OBSERVED
+    found = page.outcome is PageOutcome.OBSERVED or any(
+        is_store or _is_trace(holding, incident) for holding in holdings
+    )
     return conclude(
         assignment,
         outcome=Outcome.OBSERVED if found else Outcome.ABSENT,
@@ -179,11 +175,17 @@ def _from_directory(
         started_at=started_at,
         pages=() if is_store else (page,),
         holdings=holdings,
-        holdings_complete=reading.complete and not unread,
+        holdings_complete=reading.complete and reading.hidden.complete and not unread,
         hosting=hosting_on_disk(page.candidates),
         evidence=recorder.all(),
-        notes=reading.notes,
+        notes=(*reading.notes, *reading.hidden.notes),
     )
+
+
+def _is_trace(holding: Holding, incident: Incident) -> bool:
+    """Whether it is, or may be, a broken artifact: an index that has one is not without it."""
+    is_broken = incident.is_broken(holding.version) or holding.sha256 in incident.broken_sha256
+    return is_broken or holding.state is HeldState.UNKNOWN
 
 
 def _page(assignment: Assignment, reading: _DirectoryReading, recorder: EvidenceRecorder) -> Page:
@@ -271,10 +273,13 @@ def _parse_find_links(
         is_html = (content_type or "").lower().startswith("text/html")
         if not is_html or not names or any(version_in(unquote(n), project) for n in names):
             raise
+        faults = FaultLog()
+        # What is missing of a page that was cut may have named files of ours.
+        check_ending(to_utf8(body, page_type(content_type, faults).charset, faults), faults)
         return ParsedPage(
             candidates=(),
-            faults=(),
-            complete=True,
+            faults=faults.faults(),
+            complete=not faults.loses_entry,
             project_status="active",
             project_status_reason=None,
             versions=None,
@@ -310,21 +315,35 @@ KIND = ProbeKind(
     ),
     remedies=(
         RemedyTemplate(
-            command=(
-                "python -m pip download --no-deps --dest {path} {project}=={fixed} "
-                "&& rm -- {path}/{file}"
-            ),
-            effect="puts the fixed release beside the others, then removes the broken file",
-            caution="builds that pin the broken release with --no-index stop working; "
-            "download once per platform and Python that is served from here",
-            statuses=(Status.EXPOSED, Status.BEHIND, Status.TAMPERED),
+            command="python -m pip download --no-deps --dest {path} {project}=={fixed}",
+            effect="puts the fixed release beside the others",
+            caution="gets the file for this platform and Python: "
+            "download once for each that is served from here",
+            statuses=(Status.EXPOSED, Status.BEHIND),
         ),
         RemedyTemplate(
             command="rm -- {path}/{file}",
             effect="removes the broken bytes",
-            caution="builds that pin the broken release with --no-index stop working",
-            statuses=(Status.LATENT, Status.ROLLED_FORWARD),
+            caution="builds that pin the broken release with --no-index stop working; "
+            "where the fix is not here yet, installs get an older release or nothing",
+            statuses=(Status.EXPOSED, Status.LATENT, Status.ROLLED_FORWARD),
+        ),
+        RemedyTemplate(
+            command="# to the operator of {url}: {project} {fixed} does not reach every client "
+            "here; please link its files, and no longer those of {broken}",
+            effect="brings the fix to everybody who installs from this page",
+            caution="builds that pin the broken release and see no other index stop working",
+            statuses=(Status.EXPOSED, Status.BEHIND),
+        ),
+        RemedyTemplate(
+            command="# in {path}: compare the files of {project} with the digests that its source "
+            "states, and replace those that differ",
+            effect="ends the doubt; until then install this project from nowhere near this place",
+            caution="a place that builds its own wheels is not at fault: set rebuilds = true",
+            statuses=(Status.TAMPERED,),
         ),
     ),
+    # One view: every client reads the same files, and the same page.
+    views=(View.PIP,),
     verified="pip 26.3",
 )

@@ -21,9 +21,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.programs import NotInstallable, installed, python_program
+
 PROPERTY = "real-program"
 # Names under which Debian and others install it.
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+# Debian keeps servers where only root looks for commands.
+_WITH_SBIN = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,13 @@ class Program:
         find: its path; None if it is not installed.
         ask_version: its version, given the path.
         cure: how to get it.
+        install: gets it where it is missing; None: that is not for a test to do.
     """
 
     find: Callable[[], str | None]
     ask_version: Callable[[str], str]
     cure: str
+    install: Callable[[], Path] | None = None
 
 
 def _beside_python(name: str) -> str | None:
@@ -51,8 +57,24 @@ def _first_on_path(names: tuple[str, ...]) -> str | None:
 
 def _say_version(path: str, option: str = "--version") -> str:
     run = subprocess.run([path, option], capture_output=True, text=True, timeout=60, check=False)
-    found = re.search(r"\d+(\.\d+)+", run.stdout)
+    found = re.search(r"\d+(\.\d+)+", run.stdout or run.stderr)
     return found.group() if found else "unknown"
+
+
+def _server(command: str, *distributions: str, option: str = "--version") -> Program:
+    """Describe a server that the tests install themselves, in an environment of its own."""
+    name, *_ = distributions
+
+    def find() -> str | None:
+        directory = installed(name, *distributions)
+        return str(directory / command) if directory else None
+
+    return Program(
+        find=find,
+        ask_version=lambda path: _say_version(path, option),
+        cure=f"a registry that has the {name} of requirements/real.txt",
+        install=lambda: python_program(name, *distributions) / command,
+    )
 
 
 PROGRAMS = {
@@ -89,6 +111,18 @@ PROGRAMS = {
         ask_version=lambda path: _say_version(path),
         cure="apt-get install chromium",
     ),
+    "tinyproxy": Program(
+        find=lambda: shutil.which("tinyproxy", path=_WITH_SBIN),
+        ask_version=lambda path: _say_version(path, "-v"),
+        cure="apt-get install tinyproxy",
+    ),
+    "nginx": Program(
+        find=lambda: shutil.which("nginx", path=_WITH_SBIN),
+        ask_version=lambda path: _say_version(path, "-v"),
+        cure="apt-get install nginx-light",
+    ),
+    "bandersnatch": _server("bandersnatch", "bandersnatch"),
+    "devpi-server": _server("devpi-server", "devpi-server", "devpi-client", "devpi-web"),
 }
 
 
@@ -103,6 +137,11 @@ def require(name: str) -> Path:
     if path:
         return Path(path)
     message = f"{name} is not installed; get it with: {program.cure}"
+    if program.install is not None:
+        try:
+            return program.install()
+        except NotInstallable as error:
+            message = f"{message} ({error})"
     if in_ci():
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

@@ -25,6 +25,7 @@ from packaging.metadata import parse_email
 from auditor.model import normalise_project
 from auditor.model.filename import version_in
 from probes.http_stores.disk import Body
+from probes.kit.disk import NotReadable
 
 __all__ = ["ARCHIVE_MAGIC", "Recognised", "names_project", "read_archive", "traces_of"]
 
@@ -54,11 +55,17 @@ class Recognised:
         filename: as its metadata restores it: the store keeps no file name.
         version: as its metadata says it.
         fault: what is wrong with the archive; None: it is whole.
+        intact: as in `Holding`.
     """
 
     filename: str
     version: str | None
     fault: str | None = None
+    intact: bool | None = None
+
+
+class Unsearched(NotReadable):
+    """An archive could be of the project, and is larger than what is searched."""
 
 
 def read_archive(body: Body, project: str, stop: threading.Event) -> Recognised | None:
@@ -66,6 +73,7 @@ def read_archive(body: Body, project: str, stop: threading.Event) -> Recognised 
 
     Raises:
         OSError: it cannot be read.
+        Unsearched: whose it is does not show in the part that is read.
     """
     if body.part(0, 4) == ARCHIVE_MAGIC[0]:
         return _read_zip(body, project)
@@ -135,8 +143,10 @@ def _table_of_contents(body: Body) -> bytes | None:
     end = tail_at + at
     if _ZIP64 in (size, offset):  # more than 4 GB: what stands at the end will do
         size = min(end, _MAX_DIRECTORY_BYTES)
-    if size > min(end, _MAX_DIRECTORY_BYTES):
+    if size > end:
         return None
+    if size > _MAX_DIRECTORY_BYTES:
+        raise Unsearched("a table of contents larger than that of any distribution")
     return body.part(end - size, size)
 
 
@@ -144,7 +154,8 @@ def _damaged_zip(body: Body, project: str, fault: str) -> Recognised | None:
     version = traces_of(body, project)
     if version is None:
         return None
-    return Recognised(filename=f"{project}-{version}.whl", version=version, fault=fault)
+    name = f"{project}-{version}.whl"
+    return Recognised(filename=name, version=version, fault=fault, intact=False)
 
 
 def _described(archive: zipfile.ZipFile, project: str) -> Recognised | None:
@@ -155,11 +166,11 @@ def _described(archive: zipfile.ZipFile, project: str) -> Recognised | None:
             stated = _stated(_member(archive, name), project)
             if stated is not None:
                 stem = top.removesuffix(".dist-info")
-                return Recognised(filename=_wheel_name(archive, stem), version=stated)
+                return Recognised(filename=_wheel_name(archive, stem), version=stated, intact=True)
         elif member == "PKG-INFO" and version_in(f"{top}.zip", project):
             stated = _stated(_member(archive, name), project)
             if stated is not None:
-                return Recognised(filename=f"{top}.zip", version=stated)
+                return Recognised(filename=f"{top}.zip", version=stated, intact=True)
     return None
 
 
@@ -205,7 +216,7 @@ class _Bounded(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         if self.spent:
-            raise ValueError("larger than what is read of a source archive")
+            raise Unsearched("larger than what is searched of a source archive")
         piece = self._stream.read(min(size if size >= 0 else self._left, self._left))
         self._left -= len(piece)
         return piece
@@ -222,7 +233,14 @@ def _read_tar(body: Body, project: str, stop: threading.Event) -> Recognised | N
             return None
         while not bounded.spent and bounded.read(2**20):
             pass  # to the end: only there does gzip say whether it is whole
-        return Recognised(filename=f"{top}{extension}", version=version)
+        whole = None if bounded.spent else True
+        return Recognised(filename=f"{top}{extension}", version=version, intact=whole)
+    except Unsearched as error:
+        name = f"{top or _first_name(body)}{extension}"
+        version = version_in(name, project)
+        if version is None:
+            raise
+        return Recognised(filename=name, version=version, fault=f"it is {error}")
     except (*_BROKEN_ARCHIVE, gzip.BadGzipFile) as error:
         return _damaged_tar(top or _first_name(body), extension, project, error)
 
@@ -275,7 +293,7 @@ def _damaged_tar(top: str, extension: str, project: str, error: BaseException) -
     if version is None:
         return None
     fault = f"it is damaged: {type(error).__name__}"
-    return Recognised(filename=filename, version=version, fault=fault)
+    return Recognised(filename=filename, version=version, fault=fault, intact=False)
 
 
 def _buffered(body: Body) -> BinaryIO:

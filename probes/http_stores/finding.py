@@ -27,6 +27,7 @@ class StoredFile:
         filename, version: as the content restores them; None if it does not.
         state: held; shadowed if the client itself cannot use the entry; unknown if damaged.
         how: how that is known.
+        intact: as in `Holding`.
     """
 
     place: str
@@ -38,6 +39,7 @@ class StoredFile:
     version: str | None
     state: HeldState
     how: str
+    intact: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

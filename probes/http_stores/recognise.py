@@ -19,6 +19,7 @@ from auditor.model import Fingerprint, HeldState, Incident
 from probes.http_stores.content import (
     ARCHIVE_MAGIC,
     Recognised,
+    Unsearched,
     names_project,
     read_archive,
     traces_of,
@@ -27,6 +28,7 @@ from probes.http_stores.disk import Body
 from probes.http_stores.entry import Entry, entry_path
 from probes.http_stores.finding import StoredFile, StoredPage, StoreReading
 from probes.kit.decoding import MAX_BODY_BYTES, MAX_WIRE_BYTES, decode
+from probes.kit.sought import Sought
 
 __all__ = ["Recogniser", "Stored"]
 
@@ -77,10 +79,8 @@ class Recogniser:
         prints = incident.fingerprints
         self._project = incident.project
         self._stop = stop
-        self._by_digest = {f.sha256: f for f in prints if f.sha256}
+        self._sought = Sought(incident)
         self._by_key = dict(_keys(prints))
-        self._sizes = frozenset(f.size for f in prints if f.sha256 and f.size is not None)
-        self._sizeless = any(f.sha256 and f.size is None for f in prints)
 
     @property
     def keys(self) -> Iterable[str]:
@@ -126,17 +126,35 @@ class Recogniser:
     def _is_known(self, stored: Stored, reading: StoreReading) -> bool:
         """Recognise a broken artifact by its digest or its URL, whatever its content says."""
         by_url = self._by_key.get(stored.key) if _is_answer(stored.entry) else None
-        if by_url is None and stored.body.size not in self._sizes:
+        if by_url is None and not self._is_suspect(stored, reading):
             return False
         sha256 = stored.body.sha256(self._stop)
-        known = self._by_digest.get(sha256)
+        known = self._sought.by_sha256.get(sha256)
         if known is not None:
             reading.files.append(_file(stored, _named(known), sha256, _BY_DIGEST))
         elif by_url is not None:
-            content = read_archive(stored.body, self._project, self._stop)
-            found = replace(_named(by_url), fault=content.fault if content else None)
+            found = self._as_stored(by_url, stored.body)
             reading.files.append(_file(stored, found, sha256, "stored as the answer to its URL"))
         return known is not None or by_url is not None
+
+    def _as_stored(self, known: Fingerprint, body: Body) -> Recognised:
+        """Name what its URL says it is, with what its content says of its state."""
+        try:
+            content = read_archive(body, self._project, self._stop)
+        except Unsearched:
+            content = None
+        if content is None:
+            return _named(known)
+        return replace(_named(known), fault=content.fault, intact=content.intact)
+
+    def _is_suspect(self, stored: Stored, reading: StoreReading) -> bool:
+        size = stored.body.size
+        if not self._sought.may_have(size):
+            return False
+        if self._sought.spend(size):
+            return True
+        reading.note("files that were not hashed, being too many", stored.place, hides=True)
+        return False
 
     def _read_archive(
         self, stored: Stored, body: Body, reading: StoreReading, detail: str = ""
@@ -172,11 +190,6 @@ class Recogniser:
                 reading.note("pages larger than any index page", stored.place, hides=True)
             else:
                 self._read_content(stored, body.whole(), reading)
-        elif self._sizeless:
-            sha256 = body.sha256(self._stop)
-            known = self._by_digest.get(sha256)
-            if known is not None:
-                reading.files.append(_file(stored, _named(known), sha256, _BY_DIGEST))
 
     def _read_content(self, stored: Stored, content: bytes, reading: StoreReading) -> None:
         if not names_project(content, self._project):
@@ -223,10 +236,10 @@ def _named(print_: Fingerprint) -> Recognised:
 
 
 def _file(stored: Stored, found: Recognised, sha256: str | None, how: str) -> StoredFile:
-    fault = found.fault
+    fault, intact = found.fault, found.intact
     if fault is None and stored.entry is not None and stored.entry.is_cut(stored.body.size):
         announced = stored.entry.headers["content-length"]
-        fault = f"it is damaged: {stored.body.size} bytes of {announced[:20]}"
+        fault, intact = f"it is damaged: {stored.body.size} bytes of {announced[:20]}", False
     if stored.entry is None:
         how = f"{how}; its entry is missing or damaged, so that no client uses it"
     usable = HeldState.HELD if stored.entry is not None else HeldState.SHADOWED
@@ -241,6 +254,7 @@ def _file(stored: Stored, found: Recognised, sha256: str | None, how: str) -> St
         version=found.version,
         state=HeldState.UNKNOWN if fault else usable,
         how=f"{how}; {fault}" if fault else how,
+        intact=intact,
     )
 
 

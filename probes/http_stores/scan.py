@@ -11,6 +11,7 @@ import os
 import threading
 
 from auditor.model import Incident
+from probes.http_stores.content import Unsearched
 from probes.http_stores.disk import Body, OpenFile, opened
 from probes.http_stores.entry import Damaged, Entry, Foreign, is_entry_name, read_entry
 from probes.http_stores.finding import StoreReading
@@ -106,6 +107,8 @@ class StoreScan:
                 self._read_file(path, name, f"{name}.body" in names, reading)
             except FileNotFoundError:
                 continue  # a client removed or replaced it meanwhile
+            except Unsearched:
+                reading.note("archives too large to be searched to their end", path, hides=True)
             except (OSError, NotReadable):
                 reading.note("files that may not be read", path, hides=True)
                 self._recogniser.unread(path, name, reading)

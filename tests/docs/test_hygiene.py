@@ -90,7 +90,7 @@ def test_no_module_has_grown_out_of_sight(package: str) -> None:
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
-@pytest.mark.parametrize("lock", ["dev.txt", "runtime.txt", "build.txt"])
+@pytest.mark.parametrize("lock", ["dev.txt", "runtime.txt", "build.txt", "real.txt"])
 def test_a_lock_pins_and_hashes_every_line_and_names_no_address(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
     entries = [line for line in text.splitlines() if not line.startswith(" ")]

@@ -32,7 +32,12 @@ def add(directory: Path, name: str, body: str) -> None:
 def debian_packages(commands: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SH, str(ROOT / "tools" / "debian_packages.sh")],
-        env={"PATH": str(commands), **environ},
+        env={
+            "PATH": str(commands),
+            "POLICY_RC_D": str(commands / "policy-rc.d"),
+            "SBIN": "",
+            **environ,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -41,7 +46,7 @@ def debian_packages(commands: Path, **environ: str) -> subprocess.CompletedProce
 
 
 def test_nothing_is_installed_where_nothing_is_missing(commands: Path, tmp_path: Path) -> None:
-    for name in ("chromium", "curl", "openssl"):
+    for name in ("chromium", "curl", "openssl", "tinyproxy", "nginx"):
         add(commands, name, "true")
 
     done = debian_packages(commands)
@@ -59,11 +64,25 @@ def test_root_gets_a_missing_package_after_the_lists_were_updated(
     assert done.returncode == 0, done.stderr
     assert update.startswith("update")
     assert install.startswith("install")
-    assert install.endswith("chromium curl openssl")
+    assert install.endswith("chromium curl openssl tinyproxy nginx-light")
+
+
+def test_no_installed_server_starts_by_itself(commands: Path, tmp_path: Path) -> None:
+    policy = commands / "policy-rc.d"
+    add(commands, "apt-get", f'"{policy}"; echo "$1 $?" >> "{tmp_path}/apt.log"')
+    add(commands, "update-rc.d", f'echo "update-rc.d $@" >> "{tmp_path}/apt.log"')
+
+    assert debian_packages(commands).returncode == 0
+
+    told = (tmp_path / "apt.log").read_text(encoding="utf-8").splitlines()
+    disabled = ["update-rc.d nginx disable", "update-rc.d tinyproxy disable"]
+    assert told == ["update 101", "install 101", *disabled]
+    assert not policy.exists()
 
 
 def test_only_what_is_missing_is_installed(commands: Path, tmp_path: Path) -> None:
-    add(commands, "chromium-browser", "true")
+    for name in ("chromium-browser", "nginx", "tinyproxy"):
+        add(commands, name, "true")
 
     assert debian_packages(commands).returncode == 0
     assert (tmp_path / "apt.log").read_text(encoding="utf-8").endswith(" curl openssl\n")
@@ -80,7 +99,7 @@ def test_anybody_else_is_told_what_is_skipped_and_in_ci_that_fails(
 
     assert code == done.returncode
     assert "SKIPPED" in done.stdout
-    assert "apt-get install chromium curl openssl" in done.stdout
+    assert "apt-get install chromium curl openssl tinyproxy nginx-light" in done.stdout
     assert not (tmp_path / "apt.log").exists()
 
 

@@ -149,8 +149,8 @@ def test_a_missing_cache_is_absent_only_where_its_place_is_known(
 def test_a_directory_that_is_no_cache_of_pip_is_said_to_be_none(look: Look, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("…")
     seen = look(tmp_path)
-    assert seen.outcome is Outcome.ABSENT
-    assert "no cache of pip" in seen.detail
+    assert seen.outcome is Outcome.MALFORMED
+    assert "no pip cache" in seen.detail
 
 
 def test_a_pattern_reads_the_cache_of_every_home(look: Look, tmp_path: Path) -> None:
@@ -164,10 +164,53 @@ def test_a_pattern_reads_the_cache_of_every_home(look: Look, tmp_path: Path) -> 
     assert seen.holdings_complete
 
 
-def test_a_pattern_that_nothing_matches_is_absent(look: Look, tmp_path: Path) -> None:
+def test_a_pattern_that_nothing_matches_is_never_absent(look: Look, tmp_path: Path) -> None:
     seen = look(tmp_path / "*" / ".cache" / "pip")
-    assert seen.outcome is Outcome.ABSENT
-    assert "no directory matches" in seen.detail
+    assert seen.outcome is Outcome.UNREACHABLE
+    assert "matches nothing" in seen.detail
+
+
+def test_a_home_with_something_else_in_its_place_leaves_the_whole_unknown(
+    look: Look, tmp_path: Path
+) -> None:
+    store(tmp_path / "ada/.cache/pip", "https://files.example/other.whl", OTHER.content)
+    (tmp_path / "bob/.cache/pip/thesis").mkdir(parents=True)
+    seen = look(tmp_path / "*" / ".cache" / "pip")
+    assert seen.outcome is Outcome.OBSERVED
+    assert not seen.holdings_complete
+
+
+def test_a_source_archive_that_is_not_searched_to_its_end_leaves_the_cache_unknown(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.http_stores.content._MAX_SOURCE_BYTES", 2**16)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for path, content in (("src/data", bytes(2**18)), ("src/PKG-INFO", SDIST.metadata)):
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    store(tmp_path, FILE_URL, buffer.getvalue())
+    seen = look(tmp_path)
+    assert not seen.holdings
+    assert seen.holdings_complete is False
+    assert any("too large to be searched" in note for note in seen.notes)
+
+
+def test_a_digest_alone_finds_an_archive_that_names_another_project(
+    look: Look, tmp_path: Path
+) -> None:
+    store(tmp_path, FILE_URL, OTHER.content)
+    (held,) = look(tmp_path, Fingerprint(version="1.2.3", sha256=OTHER.sha256)).holdings
+    assert (OTHER.sha256, "1.2.3") == (held.sha256, held.version)
+
+
+def test_whole_and_cut_copies_are_told_apart(look: Look, tmp_path: Path) -> None:
+    store(tmp_path, FILE_URL, WHEEL.content)
+    assert [h.intact for h in look(tmp_path).holdings] == [True]
+    size = len(WHEEL.content)
+    store(tmp_path, FILE_URL, WHEEL.content[: size - 30], length=size)
+    assert [h.intact for h in look(tmp_path).holdings] == [False]
 
 
 @pytest.mark.parametrize("with_readable", [True, False])

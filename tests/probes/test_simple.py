@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
+import html
 import shlex
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
+import msgspec
 import pytest
 from aiohttp import web
 
-from auditor.contracts import Credentials, GuardPolicy
+from auditor.contracts import Assignment, Credentials, GuardPolicy, SourceFacts
 from auditor.model import FileHosting, HeldState, Observation, Outcome, PageOutcome, View, Yank
 from probes import simple
 from tests.probes.conftest import (
@@ -115,7 +120,7 @@ async def test_nothing_listening_is_unreachable_and_not_connected(assign: MakeAs
         observation = await simple.KIND.observe(assign(url))
     assert observation.outcome is Outcome.UNREACHABLE
     assert observation.connected is False
-    assert len(observation.requests) == 4
+    assert observation.requests == ()  # nothing left this machine
 
 
 async def test_an_inert_audit_skips_the_place(serve: Serve, assign: MakeAssignment) -> None:
@@ -346,7 +351,7 @@ async def test_a_redirect_is_noted_with_its_target(serve: Serve, assign: MakeAss
     target = f"{other.url}/simple/brokenpkg/"
     assert observation.notes == (f"redirected to {target}",)
     assert {page.final_url for page in observation.pages} == {target}
-    assert observation.file_hosting is FileHosting.ELSEWHERE
+    assert observation.file_hosting is FileHosting.HERE  # beside the page that was read
 
 
 async def test_no_secret_shows_anywhere_in_an_observation(
@@ -401,6 +406,7 @@ async def test_evidence_shows_the_entries_that_matter_and_how_to_see_them(
     assert "brokenpkg-0." not in evidence.excerpt
 
 
+@pytest.mark.real_program("curl")
 async def test_the_printed_command_asks_exactly_the_same(
     serve: Serve, assign: MakeAssignment
 ) -> None:
@@ -533,22 +539,67 @@ async def test_files_in_another_tree_leave_the_holdings_incomplete(
     assert observation.holdings_complete is False
 
 
-async def test_a_project_without_directory_is_absent(
-    tmp_path: Path, assign: MakeAssignment
+OTHER_PROJECT = {
+    "files": {"otherpkg/otherpkg-1-py3-none-any.whl": ""},
+    "page": {"otherpkg/index.html": '<a href="../../otherpkg-1.tar.gz">x</a>'},
+    "empty page": {"otherpkg/index.html": "<h1>Links for otherpkg</h1>"},
+    "root page": {"index.html": '<a href="otherpkg/">otherpkg</a>'},
+}
+NO_INDEX = {
+    "nothing": {},
+    "a home": {"thesis.txt": "x", "pictures/cat.jpg": "x"},
+    "a website": {"index.html": "<h1>Hello</h1>", "about/index.html": "<p>About us</p>"},
+    "the page of a project": {"index.html": '<a href="otherpkg-1-py3-none-any.whl">x</a>'},
+}
+
+
+def lay(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+@pytest.mark.parametrize("files", OTHER_PROJECT.values(), ids=OTHER_PROJECT)
+async def test_a_project_without_directory_in_an_index_is_absent(
+    files: dict[str, str], tmp_path: Path, assign: MakeAssignment
 ) -> None:
+    lay(tmp_path, files)
     observation = await simple.KIND.observe(assign(path=str(tmp_path)))
     assert observation.outcome is Outcome.ABSENT
 
 
-async def test_a_directory_without_index_html_is_absent_but_holds(
+@pytest.mark.parametrize("files", NO_INDEX.values(), ids=NO_INDEX)
+async def test_a_directory_that_is_no_index_is_never_absent(
+    files: dict[str, str], tmp_path: Path, assign: MakeAssignment
+) -> None:
+    lay(tmp_path, files)
+    observation = await simple.KIND.observe(assign(path=str(tmp_path)))
+    assert observation.outcome is Outcome.MALFORMED
+    assert "no index" in observation.detail
+
+
+async def test_files_without_index_html_are_seen_by_nobody_and_not_absent(
     tmp_path: Path, assign: MakeAssignment
 ) -> None:
     lay_index(tmp_path, (WHEEL, b"bytes"))
     (tmp_path / "brokenpkg" / "index.html").unlink()
     observation = await simple.KIND.observe(assign(path=str(tmp_path)))
-    assert observation.outcome is Outcome.ABSENT
-    assert "index.html" in observation.detail
-    assert [h.state for h in observation.holdings] == [HeldState.HELD]
+    assert observation.outcome is Outcome.OBSERVED
+    assert "index.html" in observation.pages[0].detail
+    assert outcomes(observation)[View.PIP] is PageOutcome.ABSENT
+    assert [(h.state, h.intact) for h in observation.holdings] == [(HeldState.HELD, False)]
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+async def test_a_directory_answers_in_every_declared_view_and_sample(
+    samples: int, tmp_path: Path, assign: MakeAssignment
+) -> None:
+    lay_index(tmp_path, (WHEEL, b"bytes"))
+    observation = await simple.KIND.observe(assign(path=str(tmp_path), samples=samples))
+    asked = {(page.view, page.sample) for page in observation.pages}
+    assert len(simple.KIND.views) == 4
+    assert {(v, s) for v in simple.KIND.views for s in range(1, samples + 1)} == asked
+    assert len(observation.pages) == 4 * samples
 
 
 async def test_a_path_that_is_not_there_is_never_absent(
@@ -570,3 +621,163 @@ async def test_a_path_that_is_a_file_is_malformed(tmp_path: Path, assign: MakeAs
 async def test_without_url_and_path_nothing_is_read(assign: MakeAssignment) -> None:
     observation = await simple.KIND.observe(assign())
     assert observation.outcome is Outcome.SKIPPED
+
+
+# --- secrets, wherever they are echoed
+
+
+def forms_of(user: str, password: str) -> list[str]:
+    pair = f"{user}:{password}".encode()
+    return [
+        password,
+        quote(password, safe=""),
+        quote(password, safe="").replace("%2B", "%2b").replace("%2F", "%2f"),
+        html.escape(password),
+        password.encode().hex(),
+        base64.b64encode(pair).decode(),
+        base64.b64encode(pair).decode().rstrip("="),
+    ]
+
+
+def echoing(forms: list[str], status: int) -> Handler:
+    """Play a gateway that tells in its error page, and in its headers, who came."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        text = " ".join(f"[{form}]" for form in forms)
+        headers = {"X-Cache": text, "ETag": f'"{text}"', "Cache-Control": text, "Server": text}
+        return web.Response(text=text, status=status, headers=headers)
+
+    return handler
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+async def test_the_password_of_the_environments_proxy_shows_nowhere(
+    status: int, serve: Serve, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms = forms_of("proxuser", "prox+Pass/9&")
+    proxy = await serve(echoing(forms, status))
+    login = proxy.url.replace("http://", "http://proxuser:prox%2BPass%2F9%26@")
+    monkeypatch.setenv("http_proxy", login)
+    observation = await simple.KIND.observe(assign("http://index.example/simple/"))
+    assert proxy.log[0].headers["Proxy-Authorization"] == f"Basic {forms[-2]}"
+    stored = msgspec.json.encode(observation).decode()
+    assert "REDACTED" in stored
+    assert [form for form in forms if form in stored] == []
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+@pytest.mark.parametrize("before", [*range(150, 310, 15), *range(540, 620, 15)])
+async def test_no_part_of_a_password_survives_where_a_text_is_cut(
+    before: int, escaped: bool, serve: Serve, assign: MakeAssignment
+) -> None:
+    """Excerpts, headers and cache notes are each cut at a length of their own."""
+    password = "".join(f"{n:02d}-" for n in range(40))
+    echoed = "".join(f"&#{ord(sign)};" for sign in password) if escaped else password
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        text = "." * before + echoed
+        headers = {"X-Cache": text, "ETag": f'"{text}"', "Cache-Control": text}
+        return web.Response(text=f"{'.' * (before + 400)}{echoed}", status=403, headers=headers)
+
+    login = Credentials(username="me", password=password)
+    server = await serve(handler)
+    observation = await simple.KIND.observe(assign(f"{server.url}/simple/", credentials=login))
+    assert echoed[:15] not in msgspec.json.encode(observation).decode()
+
+
+# --- where the files are
+
+
+async def test_files_beside_the_page_that_a_redirect_leads_to_are_here(
+    serve: Serve, assign: MakeAssignment
+) -> None:
+    target = await serve(project_only(json_page(entry("1.2.3"))))
+
+    async def moved(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": f"{target.url}{request.path}"})
+
+    index = await serve(moved)
+    observation = await simple.KIND.observe(assign(f"{index.url}/simple/"))
+    assert observation.pages[0].final_url == f"{target.url}/simple/brokenpkg/"
+    assert observation.file_hosting is FileHosting.HERE
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "[::1]", "127.1", "LOCALHOST."])
+async def test_every_name_of_the_loopback_is_one_host(
+    host: str, serve: Serve, assign: MakeAssignment
+) -> None:
+    port = 0
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return page_response(json_page(entry("1.2.3", f"http://{host}:{port}")))
+
+    server = await serve(handler)
+    port = int(server.url.rpartition(":")[2])
+    observation = await simple.KIND.observe(assign(f"{server.url}/simple/"))
+    assert observation.file_hosting is FileHosting.HERE
+
+
+@pytest.mark.parametrize("host", ["127.example", "localhost.example", "128.0.0.1", "index.example"])
+async def test_other_hosts_are_elsewhere(host: str, serve: Serve, assign: MakeAssignment) -> None:
+    port = 0
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return page_response(json_page(entry("1.2.3", f"http://{host}:{port}")))
+
+    server = await serve(handler)
+    port = int(server.url.rpartition(":")[2])
+    observation = await simple.KIND.observe(assign(f"{server.url}/simple/"))
+    assert observation.file_hosting is FileHosting.ELSEWHERE
+
+
+# --- read once, not polled, while the source lacks the fix
+
+
+def copying(assignment: Assignment, lists_fix: bool | None) -> Assignment:
+    location = replace(assignment.location, upstream="origin")
+    source = SourceFacts(name="origin", lists_fix=lists_fix)
+    return replace(assignment, location=location, source=source)
+
+
+OLD, NEW = json_page(entry("1.2.3")), json_page(entry("1.2.4"))
+
+
+@pytest.mark.parametrize(
+    ("lists_fix", "body", "status", "samples", "asked", "told"),
+    [
+        (False, OLD, 200, 4, 4, 1),
+        (None, OLD, 200, 4, 4, 1),
+        (False, json_page(serial=None), 200, 1, 4, None),
+        (False, b"", 503, 1, 4, None),
+        (False, b"", 503, 4, 4, 1),
+        (True, OLD, 200, 4, 16, None),
+        (True, json_page(serial=None), 200, 1, 8, None),
+        # A copy that has the fix already: one answer of several nodes must not make it green.
+        (None, NEW, 200, 4, 16, None),
+        (False, NEW, 200, 4, 4, None),
+        (False, json_page(entry("1.3")), 200, 4, 4, None),
+    ],
+)
+async def test_a_copy_is_read_once_while_its_source_lacks_the_fix(
+    lists_fix: bool | None,
+    body: bytes,
+    status: int,
+    samples: int,
+    asked: int,
+    told: int | None,
+    serve: Serve,
+    assign: MakeAssignment,
+) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        answer = page_response(body)
+        answer.set_status(status)
+        return answer
+
+    server = await serve(handler)
+    assignment = copying(assign(f"{server.url}/simple/", samples=samples), lists_fix)
+    observation = await simple.KIND.observe(assignment)
+    assert [a.path for a in server.log] == ["/simple/brokenpkg/"] * asked
+    assert len(observation.requests) == asked
+    assert observation.samples_asked == told
+    polled = asked == 4 * samples or samples == 1
+    assert polled != any("asked once" in note for note in observation.notes)

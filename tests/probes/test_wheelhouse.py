@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from auditor.model import (
     Outcome,
     PageOutcome,
     Role,
+    Status,
     View,
     Yank,
 )
@@ -248,7 +250,63 @@ async def test_a_damaged_wheel_stays_on_offer_with_what_is_not_known(
     [candidate] = observation.pages[0].candidates
     assert candidate.requires_python is None
     assert not observation.pages[0].faults[0].loses_entry
-    assert observation.holdings[0].sha256 == sha256(path)
+    [holding] = observation.holdings
+    assert holding.sha256 == sha256(path)
+    # A table of contents that only we find too large proves nothing: an installer may read it.
+    assert holding.intact is (None if content.startswith(b"PK\x05\x06") else False)
+
+
+def cut(path: Path, at: int) -> None:
+    path.write_bytes(path.read_bytes()[:at])
+
+
+@pytest.mark.parametrize("build", [wheel, sdist])
+async def test_whole_and_cut_copies_are_told_apart(
+    build: Callable[[Path, str], Path], tmp_path: Path, assign: MakeAssignment
+) -> None:
+    path = build(tmp_path, "1.2.3")
+    observation = await observe(assign(path=str(tmp_path), kind="wheelhouse"))
+    assert [h.intact for h in observation.holdings] == [True]
+    for size in (path.stat().st_size - 30, 90, 0):
+        cut(path, size)
+        observation = await observe(assign(path=str(tmp_path), kind="wheelhouse"))
+        assert [h.intact for h in observation.holdings] == [False], size
+
+
+async def test_a_source_archive_cut_behind_its_metadata_is_no_whole_one(
+    tmp_path: Path, assign: MakeAssignment
+) -> None:
+    path = sdist(tmp_path, "1.2.3")
+    with tarfile.open(path, "w:gz", compresslevel=0) as archive:
+        for name, content in (
+            ("PKG-INFO", core_metadata("brokenpkg", "1.2.3").encode()),
+            ("data.bin", os.urandom(100_000)),
+        ):
+            member = tarfile.TarInfo(f"brokenpkg-1.2.3/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    cut(path, 60_000)
+    observation = await observe(assign(path=str(tmp_path), kind="wheelhouse"))
+    assert [h.intact for h in observation.holdings] == [False]
+
+
+async def test_rubbish_behind_a_source_archive_makes_it_no_cut_copy(
+    tmp_path: Path, assign: MakeAssignment
+) -> None:
+    # pip installs it: who adds a byte to other bytes must not pass for a bad transfer.
+    path = sdist(tmp_path, "1.2.3")
+    path.write_bytes(path.read_bytes() + b"rubbish")
+    observation = await observe(assign(path=str(tmp_path), kind="wheelhouse"))
+    assert [h.intact for h in observation.holdings] == [True]
+
+
+async def test_a_source_archive_of_endless_members_costs_its_bound_only(
+    tmp_path: Path, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.kit.distribution._MAX_MEMBERS", 10)
+    sdist(tmp_path, "1.2.3", members=50)
+    observation = await observe(assign(path=str(tmp_path), kind="wheelhouse"))
+    assert [h.intact for h in observation.holdings] == [None]
 
 
 async def test_a_wheel_with_gigabytes_of_metadata_costs_its_bound_only(
@@ -296,7 +354,9 @@ async def test_what_is_no_regular_file_never_blocks_and_may_be_missing(
     [page] = observation.pages
     assert page.faults[0].loses_entry
     assert not page.complete
-    assert [h.version for h in observation.holdings] == ["1.2.2"]
+    states = {h.version: h.state for h in observation.holdings}
+    assert states == {"1.2.2": HeldState.HELD, "1.2.4": HeldState.UNKNOWN}
+    assert observation.holdings_complete is False
 
 
 async def test_a_file_that_may_not_be_read_stays_on_offer_and_unknown(
@@ -338,6 +398,109 @@ async def test_a_broken_artifact_under_another_name_is_found_by_its_content(
     assert (holding.filename, holding.version) == ("backup.bin", "1.2.3")
     assert observation.outcome is Outcome.OBSERVED
     assert observation.pages[0].outcome is PageOutcome.ABSENT
+
+
+@pytest.mark.parametrize("name", ["old.bak", "brokenpkg-1.2.3-py3-none-any.whl.part"])
+@pytest.mark.parametrize("role", [Role.STORE, Role.INDEX])
+async def test_a_digest_alone_finds_the_bytes_under_any_name(
+    name: str, role: Role, tmp_path: Path, assign: MakeAssignment
+) -> None:
+    path = wheel(tmp_path, "1.2.3")
+    known = Fingerprint(version="1.2.3", sha256=sha256(path))
+    path.rename(tmp_path / name)
+    observation = await observe(
+        assign(path=str(tmp_path), kind="wheelhouse", role=role, fingerprints=(known,))
+    )
+    assert [(name, "1.2.3")] == [(h.filename, h.version) for h in observation.holdings]
+    assert observation.outcome is Outcome.OBSERVED
+
+
+async def test_more_suspects_than_are_hashed_leave_the_holdings_incomplete(
+    tmp_path: Path, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.kit.sought.MAX_SUSPECT_BYTES", 10)
+    (tmp_path / "a.bin").write_bytes(bytes(11))
+    location = {"path": str(tmp_path), "kind": "wheelhouse", "role": Role.STORE}
+    for size, complete in ((None, False), (5, True)):
+        known = Fingerprint(version="1.2.3", sha256="0" * 64, size=size)
+        observation = await observe(assign(**location, fingerprints=(known,)))
+        assert observation.holdings_complete is complete, size
+
+
+async def test_a_suspect_that_may_not_be_read_leaves_the_holdings_incomplete(
+    tmp_path: Path, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "old.bak").write_bytes(b"12345")
+    monkeypatch.setattr("probes.kit.disk.open_regular", refuse)
+    known = Fingerprint(version="1.2.3", sha256="0" * 64, size=5)
+    observation = await observe(
+        assign(path=str(tmp_path), kind="wheelhouse", role=Role.STORE, fingerprints=(known,))
+    )
+    assert observation.holdings_complete is False
+    assert "old.bak" in observation.notes[0]
+
+
+@pytest.mark.parametrize("role", [Role.STORE, Role.INDEX])
+async def test_what_lies_in_a_subdirectory_is_held_and_not_on_offer(
+    role: Role, tmp_path: Path, assign: MakeAssignment
+) -> None:
+    below = tmp_path / "old" / "2026"
+    below.mkdir(parents=True)
+    path = wheel(below, "1.2.3")
+    observation = await observe(assign(path=str(tmp_path), kind="wheelhouse", role=role))
+    [holding] = observation.holdings
+    assert (sha256(path), HeldState.HELD) == (holding.sha256, holding.state)
+    assert "old/2026" in holding.how
+    assert str(path) in {e.id: e for e in observation.evidence}[holding.evidence[0]].reproduce
+    assert not any(page.candidates for page in observation.pages)
+    assert observation.outcome is Outcome.OBSERVED
+    assert observation.holdings_complete is True
+
+
+async def test_good_files_in_a_subdirectory_do_not_bring_the_project_to_an_index(
+    tmp_path: Path, assign: MakeAssignment
+) -> None:
+    (tmp_path / "old").mkdir()
+    wheel(tmp_path / "old", "1.2.2")
+    observation = await observe(assign(path=str(tmp_path), kind="wheelhouse"))
+    assert observation.outcome is Outcome.ABSENT
+
+
+async def test_more_files_below_than_are_searched_leave_the_holdings_incomplete(
+    tmp_path: Path, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.find_links.search.MAX_ENTRIES_BELOW", 3)
+    (tmp_path / "home").mkdir()
+    for number in range(5):
+        (tmp_path / "home" / f"{number}.txt").write_text("x")
+    observation = await observe(assign(path=str(tmp_path), kind="wheelhouse", role=Role.STORE))
+    assert observation.holdings_complete is False
+    assert "more than 3" in observation.notes[0]
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_a_link_to_a_directory_is_not_followed(
+    elsewhere: bool, tmp_path: Path, assign: MakeAssignment
+) -> None:
+    house, other = tmp_path / "house", tmp_path / "other"
+    for directory in (house / "v2", other):
+        directory.mkdir(parents=True)
+    (house / "latest").symlink_to(other if elsewhere else house / "v2")
+    observation = await observe(assign(path=str(house), kind="wheelhouse", role=Role.STORE))
+    assert observation.holdings_complete is not elsewhere
+
+
+async def test_a_wheel_whose_ending_is_in_capitals_is_held_and_not_on_offer(
+    tmp_path: Path, assign: MakeAssignment
+) -> None:
+    path = wheel(tmp_path, "1.2.3")
+    path.rename(path.with_suffix(".WHL"))
+    observation = await observe(assign(path=str(tmp_path), kind="wheelhouse"))
+    assert [(h.version, h.state) for h in observation.holdings] == [("1.2.3", HeldState.HELD)]
+    assert observation.pages[0].candidates == ()
 
 
 async def test_pages_in_the_directory_add_their_links(
@@ -411,6 +574,47 @@ async def test_a_page_without_the_project(
     server = await serve(handler)
     observation = await observe(assign(f"{server.url}/links/", kind="wheelhouse"))
     assert observation.outcome is outcome
+
+
+async def test_a_page_of_others_that_was_cut_may_have_listed_the_project(
+    serve: Serve, assign: MakeAssignment
+) -> None:
+    whole = f"<html><body>{find_links('otherpkg-9-py3-none-any.whl')}</body></html>"
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        cut_at = -len("</a></body></html>") if request.path == "/cut/" else None
+        return web.Response(text=whole[:cut_at], content_type="text/html")
+
+    server = await serve(handler)
+    for path, outcome in (("cut", Outcome.OBSERVED), ("whole", Outcome.ABSENT)):
+        observation = await observe(assign(f"{server.url}/{path}/", kind="wheelhouse"))
+        assert (outcome, False) == (observation.outcome, observation.pages[0].complete)
+
+
+def test_names_of_files_are_found_in_a_page_in_linear_time() -> None:
+    # One long run of letters: tried from each of them it would take some 10**9 steps.
+    code = "from probes.wheelhouse import _LINKED_FILE; _LINKED_FILE.findall(b'a' * 40_000_000)"
+    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
+
+
+def commands(status: Status, **place: str) -> list[str]:
+    """Fill in the commands for a status, as the judge does where a broken file is known."""
+    templates = [t.command for t in wheelhouse.KIND.remedies if status in t.statuses]
+    return [t for t in templates if all(f"{{{key}}}" in t for key in place)]
+
+
+def test_the_command_that_brings_the_fix_removes_nothing() -> None:
+    for status in (Status.EXPOSED, Status.BEHIND):
+        [fetch] = [c for c in commands(status, path="") if "pip download" in c]
+        assert "rm" not in fetch.split()
+    assert not any("rm -- " in c for c in commands(Status.BEHIND, path=""))
+    assert commands(Status.LATENT, path="", file="") == ["rm -- {path}/{file}"]
+
+
+def test_a_page_has_commands_without_a_directory() -> None:
+    for status in (Status.EXPOSED, Status.BEHIND):
+        assert all("{path}" not in c for c in commands(status, url=""))
+        assert commands(status, url="")
 
 
 async def test_a_url_that_names_a_file_is_not_asked_for(
