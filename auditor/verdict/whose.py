@@ -75,8 +75,8 @@ def _of_copies(context: Context, failing: Sequence[Verdict]) -> tuple[Whose, str
         count, be = ("one copy", "is") if len(mirrors) == 1 else (f"{len(mirrors)} copies", "are")
         also = f"; {len(clients)} more on the side of clients" if clients else ""
         return Whose.MIRROR, (
-            f"Neither the upload nor {source} is at fault, which gives everybody the fix: {count} "
-            f"{be} not in step with it ({names(_names(mirrors))}){also}."
+            f"It is neither the upload nor the source ({source}), where everybody gets the fix: "
+            f"{count} {be} not in step with it ({names(_names(mirrors))}){also}."
         )
     if clients:
         return Whose.CLIENT, (
