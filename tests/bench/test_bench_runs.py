@@ -11,6 +11,8 @@ from tests.bench.measure import Goal, Measure, interleaved, median_ratio
 from tests.bench.pages import SHAPES, Shape, make_page
 from tests.bench.reading import reading_goals
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 def test_every_benchmark_runs_once_and_asserts_nothing_about_speed() -> None:

@@ -11,6 +11,8 @@ import pytest
 from auditor.lab.world import World
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 Config = Callable[..., Path]
 
 SECOND = (

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are different there")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="signals are different there"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from auditor.model import LagState, Observation, Outcome, Status
 from auditor.registry import format_names, load_kinds
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_demo_writes_and_names_its_reports_and_succeeds(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

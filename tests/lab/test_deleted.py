@@ -27,6 +27,8 @@ from auditor.model import (
 from auditor.registry import load_kinds
 from auditor.verdict import judge
 
+pytestmark = pytest.mark.slow
+
 Play = Callable[[World], None]
 
 

@@ -12,6 +12,8 @@ from auditor.lab.world import World
 
 from .conftest import NOW
 
+pytestmark = pytest.mark.slow
+
 
 async def test_the_world_can_hold_the_cache_of_a_user_who_installed_the_broken_release(
     tmp_path: Path,

@@ -20,6 +20,8 @@ from auditor.lab.world import World, lay_wheelhouse
 from auditor.model import Status
 from tests.docs import readme
 
+pytestmark = pytest.mark.slow
+
 CANARY = "library-canary-77"
 
 

@@ -19,6 +19,8 @@ from auditor.testing import ACTS, ContractBroken, Stage, check_kind
 from auditor.testing.contract import Place
 from auditor.testing.stage import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 KINDS = load_kinds()
 
 

@@ -20,6 +20,8 @@ from auditor.model import Outcome
 from tests.probes.conftest import PROXY_VARIABLES, entry, json_page, page_response
 from tests.probes.kit.forward_proxy import forward_proxy
 
+pytestmark = pytest.mark.slow
+
 CANARY = "trust-canary-58"
 FORMATS = ("html", "json", "terminal")
 

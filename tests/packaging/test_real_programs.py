@@ -10,6 +10,8 @@ import pytest
 
 from tests import real_programs
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_program_has_a_row_and_an_unused_one_says_so() -> None:
     header, *rows = real_programs.table({"python": 3})

@@ -21,6 +21,8 @@ from reports import html, json_, terminal
 from tests.reports import sample_runs
 from tests.reports.hostile import NASTY, hostile_run
 
+pytestmark = pytest.mark.slow
+
 RUNS = pytest.mark.parametrize("make", sample_runs.ALL, ids=lambda f: f.__name__)
 
 

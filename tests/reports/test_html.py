@@ -17,6 +17,8 @@ from reports.html import render
 from tests.conftest import Golden
 from tests.reports import sample_runs
 
+pytestmark = pytest.mark.slow
+
 RUNS = pytest.mark.parametrize("make", sample_runs.ALL, ids=lambda f: f.__name__)
 
 

@@ -16,6 +16,8 @@ from reports.safe_text import MAX_CHARS, json_in_html, json_text, one_line, visi
 from tests.reports.hostile import NASTY, hostile_run
 from tests.reports.sample_runs import world
 
+pytestmark = pytest.mark.slow
+
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]+m")
 

@@ -15,6 +15,8 @@ from reports import html, json_, terminal
 from tests.reports import sample_runs
 from tests.reports.hostile import NASTY
 
+pytestmark = pytest.mark.slow
+
 SAID = "Neither the upload nor source is at fault: 2 copies are not in step with it."
 
 

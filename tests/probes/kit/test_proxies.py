@@ -34,6 +34,8 @@ from tests.probes.conftest import (
 )
 from tests.probes.kit.forward_proxy import forward_proxy
 
+pytestmark = pytest.mark.slow
+
 CANARY = "pr0xy:c@nary/%41"
 QUOTED = "pr0xy%3Ac%40nary%2F%2541"
 

@@ -25,6 +25,8 @@ from probes.kit.session import GuardedSession
 from probes.simple import KIND
 from tests.probes.conftest import MakeAssignment
 
+pytestmark = pytest.mark.slow
+
 BUNDLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 StartTls = Callable[..., Awaitable[str]]
 

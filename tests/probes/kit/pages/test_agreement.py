@@ -29,6 +29,8 @@ from tests.probes.kit.pages.pages import (
     read_html,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def pip_links(body: bytes, content_type: str) -> list[Link]:
     content = IndexContent(body, content_type, "utf-8", URL, cache_link_parsing=False)

@@ -10,6 +10,8 @@ import pytest
 from auditor.errors import Malformed
 from probes.kit.pages.html_tags import count_scanned
 
+pytestmark = pytest.mark.slow
+
 ATTACKS = ["<a", "</b", "<a x='", '<a x="', "<a =", "<a/", '<a x="<b y=', "<!-- <a x=", '<a "']
 
 
