@@ -180,12 +180,11 @@ def _sentence(context: Context, verdicts: Sequence[Verdict], findings: Sequence[
     elif not any(v.fix.chosen is FixChosen.ALL for v in verdicts):
         return f"Nothing is known of what installers get of {project}: no index could be read."
     else:
-        text = f"{project} is rolled forward{_but(verdicts)}: every other unpinned install gets "
-        kept = sum(map(persists, verdicts))
-        text = text if _but(verdicts) else text.replace("other ", "")
-        text += (
-            f"{_chosen(context, verdicts)}; {line.broken_text} still listed or held at {kept} of "
-            f"{_places(len(verdicts))}"
+        kept, but = sum(map(persists, verdicts)), _but(verdicts)
+        text = (
+            f"{project} is rolled forward{but}: every {'other ' if but else ''}unpinned install "
+            f"gets {_chosen(context, verdicts)}; {line.broken_text} still listed or held at {kept} "
+            f"of {_places(len(verdicts))}"
         )
     if unknown:
         text += f"; {len(unknown)} could not be determined"

@@ -226,7 +226,7 @@ class GuardedSession:
                     return answer
         except _Busy as busy:
             return busy.answer
-        raise AssertionError("a retry context returns or raises")  # pragma: no cover
+        raise AssertionError("a retry context returns or raises")  # pragma: no cover  # for mypy
 
     def _backoff(self, error: Exception) -> bool | float:
         """Decide whether to ask again, and after how many seconds if the server says so."""

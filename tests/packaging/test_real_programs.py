@@ -51,5 +51,5 @@ def test_a_missing_program_fails_a_test_in_ci_and_skips_it_elsewhere(
     absent = real_programs.Program(find=lambda: None, ask_version=str, cure="apt-get install it")
     monkeypatch.setitem(real_programs.PROGRAMS, "absent", absent)
 
-    with pytest.raises(outcome.Exception, match="apt-get install it"):  # type: ignore[attr-defined]
+    with pytest.raises(outcome.Exception, match="apt-get install it"):  # type: ignore[attr-defined]  # pytest sets it
         real_programs.require("absent")

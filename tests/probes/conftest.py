@@ -135,7 +135,7 @@ async def serve() -> AsyncIterator[Serve]:
             headers = {k.decode(): v.decode("latin-1") for k, v in request.raw_headers}
             asked = Asked(request.method, request.raw_path, headers)
             server.log.append(asked)
-            response = await handler(request)  # type: ignore[arg-type]  # low-level requests
+            response = await handler(request)
             asked.status = response.status
             return response
 

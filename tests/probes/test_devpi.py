@@ -359,7 +359,7 @@ async def test_bases_that_lead_in_circles_are_asked_once(
 async def test_settings_that_are_no_settings_are_said_and_trusted_in_nothing(
     assign: MakeAssignment, server: Server, devpi: Devpi, result: object
 ) -> None:
-    devpi.configs = {"team/mir": result}  # type: ignore[dict-item]
+    devpi.configs = {"team/mir": result}  # type: ignore[dict-item]  # hostile on purpose
 
     seen = await look(assign, server)
 

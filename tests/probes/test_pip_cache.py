@@ -47,7 +47,7 @@ def look(assign: MakeAssignment) -> Look:
         return asyncio.run(_observe(location))
 
     async def _observe(assignment: object) -> Observation:
-        return await KIND.observe(assignment)  # type: ignore[arg-type]
+        return await KIND.observe(assignment)
 
     return run
 
@@ -339,7 +339,7 @@ def archive_of(kind: str, name: str = "brokenpkg") -> bytes:
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("brokenpkg-1.2.3/PKG-INFO", metadata)
         return buffer.getvalue()
-    with tarfile.open(fileobj=buffer, mode=f"w:{kind}") as tar:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=buffer, mode=f"w:{kind}") as tar:  # type: ignore[call-overload]  # a mode made up
         for path in ("brokenpkg-1.2.3/setup.py", "brokenpkg-1.2.3/PKG-INFO"):
             member = tarfile.TarInfo(path)
             member.size = len(metadata)

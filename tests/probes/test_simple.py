@@ -36,7 +36,7 @@ CANARY = "c4nary-s3cret"
 
 def always(response: web.Response | None = None, **answer: object) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
-        return web.Response(**answer)  # type: ignore[arg-type]
+        return web.Response(**answer)
 
     return handler
 

@@ -38,7 +38,7 @@ VERSIONS = (OLD_LAYOUT, DISTRUSTING, INSTALLED)
 class NoLimits:
     """This kind sends no request."""
 
-    def slot(self, host: str) -> None:  # type: ignore[override]
+    def slot(self, host: str) -> None:  # type: ignore[override]  # never asked
         raise AssertionError(f"a request to {host}")
 
 
@@ -51,7 +51,7 @@ async def look(cache: Path, *prints: Fingerprint) -> Observation:
             incident=incident,
             location=Location(name="c", kind="pip-cache", role=Role.STORE, path=str(cache)),
             vantage=Vantage(id="test"),
-            limits=NoLimits(),  # type: ignore[arg-type]  # never asked
+            limits=NoLimits(),
             ledger=Ledger(),
             user_agent_suffix="",
             now=lambda: datetime.now(UTC),

@@ -56,7 +56,7 @@ class _Index(BaseHTTPRequestHandler):
     def __init__(self, *args: object, page: bytes, content_type: str) -> None:
         self._page = page
         self._content_type = content_type
-        super().__init__(*args)  # type: ignore[arg-type]  # what the server passes to a handler
+        super().__init__(*args)
 
     def do_GET(self) -> None:
         name = unquote(self.path.rpartition("/")[2])

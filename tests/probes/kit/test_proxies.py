@@ -285,7 +285,7 @@ async def test_a_proxy_that_cannot_reach_the_host_is_said_to_be_it(
     raw_serve: object, assign: MakeAssignment
 ) -> None:
     answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    proxy = await raw_serve(lambda _: answer)  # type: ignore[operator]  # the fixture's own type
+    proxy = await raw_serve(lambda _: answer)
     assignment = assign("https://mirror.example/", settings={"via": proxy.url})
     with pytest.raises((Unreachable, Denied, Malformed), match="proxy answers 503"):
         async with GuardedSession(assignment) as session:

@@ -221,7 +221,7 @@ async def test_every_request_holds_a_slot_of_its_host(serve: Serve, assign: Make
 
 
 async def test_redirects_are_followed_and_noted(serve: Serve, assign: MakeAssignment) -> None:
-    server = await serve(redirecting({"/a/": "/b/", "/b/": "c/"}))  # type: ignore[arg-type]
+    server = await serve(redirecting({"/a/": "/b/", "/b/": "c/"}))
     answer = await get(assign(server.url), f"{server.url}/a/")
     assert (f"{server.url}/b/", f"{server.url}/b/c/") == answer.hops
     assert f"{server.url}/b/c/" == answer.url
@@ -232,12 +232,12 @@ async def test_redirects_are_followed_and_noted(serve: Serve, assign: MakeAssign
 async def test_each_kind_of_redirect_is_followed(
     status: int, serve: Serve, assign: MakeAssignment
 ) -> None:
-    server = await serve(redirecting({"/a/": "/b/"}, status))  # type: ignore[arg-type]
+    server = await serve(redirecting({"/a/": "/b/"}, status))
     assert (await get(assign(server.url), f"{server.url}/a/")).status == 200
 
 
 async def test_a_redirect_loop_ends(serve: Serve, assign: MakeAssignment) -> None:
-    server = await serve(redirecting({"/a/": "/a/"}))  # type: ignore[arg-type]
+    server = await serve(redirecting({"/a/": "/a/"}))
     with pytest.raises(Malformed, match="redirects"):
         await get(assign(server.url), f"{server.url}/a/")
     assert len(server.log) == MAX_REDIRECTS + 1
@@ -270,7 +270,7 @@ async def test_a_redirect_loop_ends(serve: Serve, assign: MakeAssignment) -> Non
 async def test_some_redirects_are_never_followed(
     target: str, error: type[ProbeError], serve: Serve, assign: MakeAssignment
 ) -> None:
-    server = await serve(redirecting({"/a/": target}))  # type: ignore[arg-type]
+    server = await serve(redirecting({"/a/": target}))
     with pytest.raises(error):
         await get(assign(server.url), f"{server.url}/a/")
     assert len(server.log) == 1
@@ -289,7 +289,7 @@ async def test_some_redirects_are_never_followed(
 async def test_a_redirect_to_another_page_is_followed(
     target: str, serve: Serve, assign: MakeAssignment
 ) -> None:
-    server = await serve(redirecting({"/a/": target}))  # type: ignore[arg-type]
+    server = await serve(redirecting({"/a/": target}))
     assert (await get(assign(server.url), f"{server.url}/a/")).status == 200
     assert [a.path for a in server.log] == ["/a/", target]
 
@@ -310,7 +310,7 @@ async def test_a_public_server_cannot_send_us_into_the_private_network(
 ) -> None:
     inside = await serve(hello)
     # The proxy plays the public internet: it answers for a name that nobody resolves here.
-    proxy = await serve(redirecting({"/simple/": inside.url + "/"}))  # type: ignore[arg-type]
+    proxy = await serve(redirecting({"/simple/": inside.url + "/"}))
     loop = asyncio.get_running_loop()
     public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 0))]
 
@@ -330,7 +330,7 @@ async def test_private_servers_may_redirect_to_private_ones(
     serve: Serve, assign: MakeAssignment
 ) -> None:
     inside = await serve(hello)
-    outside = await serve(redirecting({"/a/": f"{inside.url}/b/"}))  # type: ignore[arg-type]
+    outside = await serve(redirecting({"/a/": f"{inside.url}/b/"}))
     answer = await get(assign(outside.url), f"{outside.url}/a/")
     assert answer.status == 200
     assert len(inside.log) == 1
@@ -341,7 +341,7 @@ async def test_private_servers_may_redirect_to_private_ones(
 
 async def test_credentials_go_to_the_own_origin_only(serve: Serve, assign: MakeAssignment) -> None:
     other = await serve(hello)
-    own = await serve(redirecting({"/a/": f"{other.url}/b/"}))  # type: ignore[arg-type]
+    own = await serve(redirecting({"/a/": f"{other.url}/b/"}))
     assignment = assign(own.url, credentials=Credentials(username="me", password=CANARY))
     answer = await get(assignment, f"{own.url}/a/")
     assert own.log[0].headers["Authorization"].startswith("Basic ")
@@ -362,7 +362,7 @@ async def test_netrc_is_read_for_the_own_origin_only(
     path.write_text(f"machine 127.0.0.1 login me password {CANARY}\n")
     monkeypatch.setenv("NETRC", str(path))
     other = await serve(hello)
-    own = await serve(redirecting({"/a/": f"{other.url}/{CANARY}/"}))  # type: ignore[arg-type]
+    own = await serve(redirecting({"/a/": f"{other.url}/{CANARY}/"}))
     assignment = assign(own.url)
     await get(assignment, f"{own.url}/a/")
     assert "Authorization" in own.log[0].headers
@@ -384,7 +384,7 @@ async def test_a_netrc_that_cannot_be_read_is_no_login(
 async def test_user_info_in_a_redirect_is_dropped(serve: Serve, assign: MakeAssignment) -> None:
     other = await serve(hello)
     with_userinfo = other.url.replace("http://", f"http://eve:{CANARY}@")
-    own = await serve(redirecting({"/a/": f"{with_userinfo}/b/"}))  # type: ignore[arg-type]
+    own = await serve(redirecting({"/a/": f"{with_userinfo}/b/"}))
     assignment = assign(own.url)
     answer = await get(assignment, f"{own.url}/a/")
     assert "Authorization" not in other.log[0].headers
@@ -396,7 +396,7 @@ async def test_signed_parameters_stay_out_of_the_ledger(
     serve: Serve, assign: MakeAssignment
 ) -> None:
     target = f"/b/?X-Amz-Signature={CANARY}"
-    server = await serve(redirecting({"/a/": target}))  # type: ignore[arg-type]
+    server = await serve(redirecting({"/a/": target}))
     assignment = assign(server.url)
     await get(assignment, f"{server.url}/a/")
     assert CANARY in server.log[1].path
