@@ -20,6 +20,7 @@ from auditor.model.observation import (
     View,
     Yank,
 )
+from auditor.model.pin import Integrity, Pin, PinnedFile, PinState
 from auditor.model.plan import DEFAULT_FAIL_ON, KindFacts, Plan, RemedyTemplate, Waiver
 from auditor.model.run import SCHEMA_VERSION, DeletionSummary, Run, Summary, Whose
 from auditor.model.selection import Choice, Environment, Rejection, RejectionCode, Selection
@@ -66,6 +67,7 @@ __all__ = [
     "Hint",
     "Holding",
     "Incident",
+    "Integrity",
     "KindFacts",
     "Lag",
     "LagState",
@@ -75,6 +77,9 @@ __all__ = [
     "Outcome",
     "Page",
     "PageOutcome",
+    "Pin",
+    "PinState",
+    "PinnedFile",
     "Plan",
     "Reason",
     "Rejection",

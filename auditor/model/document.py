@@ -136,6 +136,7 @@ def _judged(verdict: Verdict) -> Document:
         "remedies": _plain(verdict.remedies),
         "evidence": _plain(verdict.evidence),
         "surfaces": _plain(verdict.surfaces),
+        "pins": _plain(verdict.pins),
     }
 
 

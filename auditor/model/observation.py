@@ -11,6 +11,7 @@ import msgspec
 
 from auditor.model.hint import Hint, StatedLag
 from auditor.model.outcome import PageOutcome, Yank
+from auditor.model.pin import Pin
 from auditor.model.surface import Surface
 
 __all__ = [
@@ -162,7 +163,8 @@ class Page:
 
     Attributes:
         view: the client class that would get this answer.
-        sample: 1 for the first time of asking.
+        sample: 1 for the first time of asking; each address of a name has samples of its own.
+        address: of the machine that was asked, where the name was looked up; None: not known.
         outcome: how it ended.
         detail: the cause in words if it was not observed, else "".
         status: HTTP status; None if there was no HTTP answer.
@@ -182,6 +184,7 @@ class Page:
 
     view: View
     sample: int = 1
+    address: str | None = None
     outcome: PageOutcome
     detail: str = ""
     status: int | None = None
@@ -212,6 +215,8 @@ class Holding:
         how: how that is known, or why it is not.
         intact: whether it can be opened as the archive that its name says; False for a truncated
             copy, which accuses nobody; None if nobody tried.
+        answered: HTTP status that the place itself gave when it was asked, safely, for this very
+            file; None if it was not asked so.
         evidence: ids into the observation's evidence.
     """
 
@@ -222,6 +227,7 @@ class Holding:
     size: int | None = None
     state: HeldState
     how: str
+    answered: int | None = None
     evidence: tuple[str, ...] = ()
 
 
@@ -256,6 +262,7 @@ class RequestRecord:
         touch: what it was declared to be able to do.
         status: HTTP status; None if no answer came.
         sent_at: UTC.
+        address: that was connected to, where the name was looked up; None: not known.
     """
 
     location: str
@@ -264,6 +271,7 @@ class RequestRecord:
     touch: Touch
     status: int | None
     sent_at: datetime
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,8 +284,9 @@ class Observation:
         detail: the cause in words where nothing was observed, else "".
         connected: whether anything answered at connect level; None where there is no network.
         pages: every page asked for, per view and sample. Empty for stores and pins.
-        samples_asked: how often each view was asked, if on purpose not as often as the location
-            says: what copies from a source that lacks the fix is asked once. None: as it says.
+        samples_asked: how often each view was to be asked, if not as often as the location says:
+            each address of its name is asked as often as that, and what copies from a source that
+            lacks the fix only once. None: as it says.
         holdings: what is known of bytes here, of broken and of fixed files. Reading a whole store,
             every file of the project.
         holdings_complete: whether the place was read to its end, so that a file not in `holdings`
@@ -291,6 +300,8 @@ class Observation:
         surfaces: what else the server of an index says; empty where nobody asked.
         hints: facts by which the server itself explains what its pages show.
         stated_lag: how far behind it says that it may be; None if it does not say.
+        pins: entries about the project in a lock file, an image or an environment. With
+            `holdings_complete`, there are no others.
     """
 
     location: str
@@ -313,3 +324,4 @@ class Observation:
     hints: tuple[Hint, ...] = ()
     stated_lag: StatedLag | None = None
     samples_asked: int | None = None
+    pins: tuple[Pin, ...] = ()

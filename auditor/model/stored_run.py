@@ -13,6 +13,7 @@ from auditor.model.document import Document, JsonValue
 from auditor.model.incident import Finding, Fingerprint, Incident
 from auditor.model.location import Location, Vantage
 from auditor.model.observation import Evidence, Freshness, HeldState, Outcome, RequestRecord
+from auditor.model.pin import Pin
 from auditor.model.rejections import CompactRejection, cell_of, expand_rejections
 from auditor.model.run import SCHEMA_VERSION, DeletionSummary, Run, Summary
 from auditor.model.selection import RejectionCode, Selection
@@ -131,6 +132,7 @@ def _verdict(row: Document, where: str) -> Verdict:
             row.get("rejected_others", {}), dict[RejectionCode, int], f"{where}.rejected_others"
         ),
         surfaces=_read(row.get("surfaces", []), tuple[Surface, ...], f"{where}.surfaces"),
+        pins=_read(row.get("pins", []), tuple[Pin, ...], f"{where}.pins"),
     )
 
 

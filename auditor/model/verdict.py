@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from auditor.model.location import Location
 from auditor.model.observation import Evidence, Freshness, HeldState, Outcome
+from auditor.model.pin import Pin
 from auditor.model.selection import RejectionCode, Selection
 from auditor.model.surface import Surface
 
@@ -257,6 +258,7 @@ class Verdict:
         other_rejections: numbers of files that lost and that a stored run no longer lists one by
             one, by the rule that rejected them. Empty for a run that was just judged.
         surfaces: what else the server of this place says.
+        pins: entries about the project in a lock file, an image or an environment.
     """
 
     location: Location
@@ -280,3 +282,4 @@ class Verdict:
     notes: tuple[str, ...] = ()
     other_rejections: Mapping[RejectionCode, int] = field(default_factory=dict)
     surfaces: tuple[Surface, ...] = ()
+    pins: tuple[Pin, ...] = ()

@@ -155,6 +155,21 @@ _REASONS = {
         "Index servers that stop asking upstream once they have a file of their own.",
         "Upload the fix here as well, or remove the local files.",
     ),
+    "fix-excluded": (
+        "A cap or a pin admits no version that contains the fix.",
+        "A requirement such as `<1.2.4` or `==1.2.2`, or a lock that was not updated.",
+        "Relax the requirement so that it admits the fix, and lock again.",
+    ),
+    "code-patched": (
+        "Installed files differ from what their own RECORD says.",
+        "Somebody mended the release in place, or files were damaged.",
+        "Install the fix; a mended copy is lost with the next installation.",
+    ),
+    "code-replaced": (
+        "What is installed under this version is not what the release contains.",
+        "The release was replaced under its own number, or built from other sources.",
+        "Install the fix, which has a number of its own.",
+    ),
     "broken-listed": (
         "The broken release is on offer here.",
         "It was not deleted, which is as it should be.",

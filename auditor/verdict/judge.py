@@ -134,6 +134,7 @@ def _verdict(row: Row, rules: Mapping[str, Callable[[Row], Iterator[Ruling]]]) -
         proxy=observation.proxy,
         notes=observation.notes,
         surfaces=observation.surfaces,
+        pins=observation.pins,
     )
 
 

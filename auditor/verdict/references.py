@@ -99,6 +99,14 @@ def identities(observations: Iterable[Observation]) -> Iterable[tuple[str, Ident
         for holding in observation.holdings:
             if holding.sha256 or holding.size is not None:
                 yield holding.filename, of_holding(holding, observation.location)
+        for pin in observation.pins:
+            for file in pin.files:
+                # A digest without a name identifies; it never accuses a file (design section 4).
+                if file.filename and (file.hashes or file.size is not None):
+                    yield (
+                        file.filename,
+                        Identity(hashes=file.hashes, size=file.size, origin=observation.location),
+                    )
 
 
 def of_candidate(candidate: Candidate, origin: str) -> Identity:

@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.model import Reason, Status
-from auditor.verdict import rules_hints, rules_index, rules_notes, rules_source, rules_store
+from auditor.verdict import (
+    rules_hints,
+    rules_index,
+    rules_notes,
+    rules_pin,
+    rules_source,
+    rules_store,
+)
 from auditor.verdict.row import Row
 from auditor.verdict.ruling import Rule, Ruling
 
@@ -21,7 +28,9 @@ RULES: dict[str, Rule] = {
     "tampered": rules_index.tampered,
     "hash-conflict": rules_index.hash_conflict,
     "exposed": rules_index.exposed,
+    "pinned": rules_pin.pinned,
     "behind": rules_index.behind,
+    "pin-behind": rules_pin.behind,
     "required-absent": rules_index.required_absent,
     "digest-missing": rules_index.digest_missing,
     "not-observed": rules_index.not_observed,
@@ -29,11 +38,15 @@ RULES: dict[str, Rule] = {
     "store-exposed": rules_store.exposed,
     "store-doubtful": rules_store.doubtful,
     "store-unread": rules_store.unread,
+    "pin-unread": rules_pin.unread,
     "store-latent": rules_store.latent,
+    "pin-latent": rules_pin.shadowed,
     "rolled-forward": rules_index.rolled_forward,
     "absent": rules_index.absent,
     "clean": rules_index.clean,
     "store-clean": rules_store.clean,
+    "pin-clean": rules_pin.clean,
+    "code-patched": rules_pin.patched,
     "flapping": rules_notes.flapping,
     "split-view": rules_notes.split_view,
     "source-deleted": rules_source.source_deleted,

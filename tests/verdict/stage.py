@@ -57,6 +57,7 @@ KINDS = {
     ),
     "wheelhouse": KindFacts(name="wheelhouse", role=Role.INDEX, syncs=False),
     "box": KindFacts(name="box", role=Role.STORE, syncs=False),
+    "lock": KindFacts(name="lock", role=Role.PIN, syncs=False),
 }
 
 

@@ -367,6 +367,10 @@ def test_every_status_and_every_code_that_a_rule_can_give_is_explained() -> None
         "store-unread",
         "store-latent",
         "store-clean",
+        "pin-behind",
+        "pin-unread",
+        "pin-latent",
+        "pin-clean",
         "hinted",
         "surface-stale",  # gives source-stale
     }

@@ -1,0 +1,71 @@
+"""What a lock file, a constraint, an image or an environment forces or already contains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["Integrity", "Pin", "PinState", "PinnedFile"]
+
+
+class PinState(StrEnum):
+    """How tightly a pin holds."""
+
+    FORCED = "forced"  # this version, hash or URL and no other
+    RANGE = "range"  # a specifier that leaves a choice
+    INSTALLED = "installed"  # the code is there, and would be imported
+    SHADOWED = "shadowed"  # the code is there, and something above hides it
+
+
+class Integrity(StrEnum):
+    """Whether installed code is what its release contains."""
+
+    INTACT = "intact"
+    PATCHED = "patched"  # files differ from what its own RECORD says
+    REPLACED = "replaced"  # its RECORD is not that of the release
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedFile:
+    """One file that a lock allows.
+
+    Attributes:
+        filename: None if the lock names none.
+        url: where it is fetched from, redacted; None if the index decides.
+        hashes: digests by algorithm.
+        size: bytes; None if not stated.
+    """
+
+    filename: str | None = None
+    url: str | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """One entry about the project.
+
+    Attributes:
+        where: file and line, or directory, as a reader would look for it.
+        state: how tightly it holds.
+        version: the version it names; None if it names none.
+        specifier: the versions it admits, such as `<1.2.4`; "" if it says nothing of them.
+        files: what it allows by name, hash or URL; empty: every file of the version.
+        marker: in which environments it holds (PEP 508); "" for all.
+        integrity: of installed code.
+        how: how that is known, in words.
+        evidence: ids into the observation's evidence.
+    """
+
+    where: str
+    state: PinState
+    version: str | None = None
+    specifier: str = ""
+    files: tuple[PinnedFile, ...] = ()
+    marker: str = ""
+    integrity: Integrity = Integrity.UNKNOWN
+    how: str = ""
+    evidence: tuple[str, ...] = ()
