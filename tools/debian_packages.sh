@@ -16,8 +16,13 @@ need chromium chromium chromium-browser google-chrome
 need curl curl
 need openssl openssl
 need tinyproxy tinyproxy
+need umoci umoci
+need skopeo skopeo
 # Debian keeps servers where only root looks for commands.
 need nginx-light nginx ${SBIN-/usr/sbin}/nginx
+need squid squid ${SBIN-/usr/sbin}/squid
+need varnish varnishd ${SBIN-/usr/sbin}/varnishd
+need apache2 apache2 ${SBIN-/usr/sbin}/apache2
 [ -n "$missing" ] || exit 0
 missing=${missing# }
 
@@ -35,9 +40,11 @@ if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ]; then
     # shellcheck disable=SC2086  # a list of names
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $missing \
         </dev/null >/dev/null
-    for server in nginx tinyproxy; do
+    # PACKAGE:SERVICE
+    for pair in nginx:nginx tinyproxy:tinyproxy squid:squid varnish:varnish varnish:varnishncsa \
+        apache2:apache2 apache2:apache-htcacheclean; do
         case " $missing " in
-        *" $server"*) update-rc.d "$server" disable >/dev/null 2>&1 || true ;;
+        *" ${pair%%:*}"*) update-rc.d "${pair#*:}" disable >/dev/null 2>&1 || true ;;
         esac
     done
     exit 0

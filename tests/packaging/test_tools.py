@@ -11,6 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SH = shutil.which("sh") or "/bin/sh"
+IMAGE_TOOLS = ("umoci", "skopeo")
+SERVERS = ("nginx", "squid", "varnishd", "apache2")
+ALL = "chromium curl openssl tinyproxy umoci skopeo nginx-light squid varnish apache2"
+SERVICES = (
+    *("nginx", "tinyproxy", "squid", "varnish", "varnishncsa"),
+    *("apache2", "apache-htcacheclean"),
+)
 
 
 @pytest.fixture
@@ -46,7 +53,7 @@ def debian_packages(commands: Path, **environ: str) -> subprocess.CompletedProce
 
 
 def test_nothing_is_installed_where_nothing_is_missing(commands: Path, tmp_path: Path) -> None:
-    for name in ("chromium", "curl", "openssl", "tinyproxy", "nginx"):
+    for name in ("chromium", "curl", "openssl", "tinyproxy", *IMAGE_TOOLS, *SERVERS):
         add(commands, name, "true")
 
     done = debian_packages(commands)
@@ -64,7 +71,7 @@ def test_root_gets_a_missing_package_after_the_lists_were_updated(
     assert done.returncode == 0, done.stderr
     assert update.startswith("update")
     assert install.startswith("install")
-    assert install.endswith("chromium curl openssl tinyproxy nginx-light")
+    assert install.endswith(ALL)
 
 
 def test_no_installed_server_starts_by_itself(commands: Path, tmp_path: Path) -> None:
@@ -75,13 +82,13 @@ def test_no_installed_server_starts_by_itself(commands: Path, tmp_path: Path) ->
     assert debian_packages(commands).returncode == 0
 
     told = (tmp_path / "apt.log").read_text(encoding="utf-8").splitlines()
-    disabled = ["update-rc.d nginx disable", "update-rc.d tinyproxy disable"]
+    disabled = [f"update-rc.d {service} disable" for service in SERVICES]
     assert told == ["update 101", "install 101", *disabled]
     assert not policy.exists()
 
 
 def test_only_what_is_missing_is_installed(commands: Path, tmp_path: Path) -> None:
-    for name in ("chromium-browser", "nginx", "tinyproxy"):
+    for name in ("chromium-browser", "tinyproxy", *IMAGE_TOOLS, *SERVERS):
         add(commands, name, "true")
 
     assert debian_packages(commands).returncode == 0
@@ -99,7 +106,7 @@ def test_anybody_else_is_told_what_is_skipped_and_in_ci_that_fails(
 
     assert code == done.returncode
     assert "SKIPPED" in done.stdout
-    assert "apt-get install chromium curl openssl tinyproxy nginx-light" in done.stdout
+    assert f"apt-get install {ALL}" in done.stdout
     assert not (tmp_path / "apt.log").exists()
 
 
