@@ -10,24 +10,30 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 
+from auditor.model.remembered import Remembered
 from auditor.model.selection import RejectionCode
 from auditor.model.version import MAX_VERSION_CHARS, parse_version, version_order
 
 __all__ = [
+    "FINAL",
+    "PRERELEASE",
     "BuildTag",
     "FileKind",
+    "Fit",
     "NameFault",
     "NamedFile",
     "TagTriple",
+    "fits_of",
     "orders_in",
     "read_filename",
+    "read_tags",
     "version_in",
     "versions_in",
 ]
@@ -43,10 +49,11 @@ ARCHIVE_EXTENSIONS = frozenset(
     | {".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma"}
 )
 
-# Names that are remembered of one project, and projects of which any are. The largest projects have
-# some 20,000 files.
-MAX_REMEMBERED_NAMES = 1 << 16
+# Projects of which names are remembered.
 MAX_REMEMBERED_PROJECTS = 64
+
+# How the order of a version ends. Equal versions have equal ends, so that it stays an order.
+PRERELEASE, FINAL = "p", "f"
 
 # From the days of setuptools' bdist_dumb and eggs: `foo-1.0-py2.7.tar.gz` (pip, LinkEvaluator).
 _PY_SUFFIX = re.compile(r"-py([123]\.?[0-9]?)$")
@@ -56,6 +63,9 @@ _BUILD = re.compile(r"(\d+)(.*)", re.ASCII)
 _MAX_BUILD_CHARS = 200
 
 BuildTag = tuple[()] | tuple[int, str]
+# What a name says of the environments that its file fits: the tag set of a wheel, and the X.Y of an
+# old `-pyX.Y` suffix; None where it has none.
+Fit = tuple[str | None, str | None]
 
 
 class FileKind(StrEnum):
@@ -148,39 +158,45 @@ def versions_in(filenames: Iterable[str], project: str) -> list[str | None]:
 
 
 def orders_in(filenames: Iterable[str], project: str) -> list[str | None]:
-    """Return of each name the `version_order` of the version in it; None if it has none."""
-    return list(map(_orders(project).__getitem__, filenames))
+    """Return of each name the `version_order` of the version in it; None if it has none.
 
-
-class _Reading(dict[str, str | None]):
-    """One fact of each file name of a project; a name that is not there yet is read when asked."""
-
-    def __init__(self, read: Callable[[str], str | None]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, filename: str) -> str | None:
-        if len(self) >= MAX_REMEMBERED_NAMES:
-            self.clear()
-        text = self._read(filename)
-        # One object for all the files of a version: they are compared with each other later.
-        self[filename] = text = None if text is None else sys.intern(text)
-        return text
+    One more character ends it: `PRERELEASE` or `FINAL`.
+    """
+    # By the version, of which there are few: they stay in the processor's caches.
+    return list(map(_ORDERS.__getitem__, map(_versions(project).__getitem__, filenames)))
 
 
 @lru_cache(maxsize=MAX_REMEMBERED_PROJECTS)
-def _versions(project: str) -> _Reading:
-    return _Reading(lambda filename: version_in(filename, project))
+def _versions(project: str) -> Remembered[str, str | None]:
+    # One object for all the files of a version: they are compared with each other later.
+    return Remembered(lambda filename: _interned(version_in(filename, project)))
+
+
+def _order(text: str | None) -> str | None:
+    version = None if text is None else parse_version(text)
+    if version is None:
+        return None
+    return sys.intern(version_order(version) + (PRERELEASE if version.is_prerelease else FINAL))
+
+
+_ORDERS: Remembered[str | None, str | None] = Remembered(_order)
 
 
 @lru_cache(maxsize=MAX_REMEMBERED_PROJECTS)
-def _orders(project: str) -> _Reading:
-    def order(filename: str) -> str | None:
-        text = version_in(filename, project)
-        version = parse_version(text) if text is not None else None
-        return None if version is None else version_order(version)
+def fits_of(project: str) -> Remembered[str, Fit]:
+    """Return what says of each file name of a project where such a file fits."""
 
-    return _Reading(order)
+    def fit(filename: str) -> Fit:
+        named = read_filename(filename, project)
+        if isinstance(named, NameFault):
+            return None, None
+        return named.tags.text if named.tags else None, named.py_version
+
+    return Remembered(fit)
+
+
+def _interned(text: str | None) -> str | None:
+    return None if text is None else sys.intern(text)
 
 
 def _split_extension(filename: str) -> tuple[str, str]:
@@ -204,7 +220,7 @@ def _read_wheel(stem: str, project: str) -> NamedFile | NameFault:
     build = _read_build(parts[2]) if len(parts) == 6 else ()
     if build is None:
         return _invalid_wheel(f"the build number {parts[2]!r} does not start with a digit")
-    tags = _read_tags("-".join(parts[-3:]))
+    tags = read_tags("-".join(parts[-3:]))
     if tags is None:
         return _invalid_wheel(f"{'-'.join(parts[-3:])!r} is no tag set")
     if canonicalize_name(name) != project:
@@ -220,8 +236,8 @@ def _read_build(text: str) -> BuildTag | None:
 
 
 @lru_cache(maxsize=8192)
-def _read_tags(text: str) -> TagTriple | None:
-    """Read a compressed tag set; None if packaging would refuse it."""
+def read_tags(text: str) -> TagTriple | None:
+    """Read a compressed tag set such as `py3-none-any`; None if packaging would refuse it."""
     text = text.lower()
     pythons, abis, platforms = (part.split(".") for part in text.split("-"))
     if "" in pythons or "" in abis or "" in platforms:

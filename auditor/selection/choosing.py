@@ -12,9 +12,11 @@ from auditor.model.observation import Candidate
 from auditor.model.selection import Choice, Environment, Rejection
 from auditor.model.version import parse_version
 from auditor.selection.explaining import Explainer
-from auditor.selection.listing import Entry, Listing, listing_of
+from auditor.selection.listing import Listing, listing_of
 from auditor.selection.pip_policy import Decision, View, decide
+from auditor.selection.releases import Entry
 from auditor.selection.support import support_of
+from auditor.selection.together import crowd_of, decide_together
 
 __all__ = ["Chosen", "applicable", "choose", "choose_all"]
 
@@ -92,9 +94,12 @@ def choose_all(
     version = _pin_of(pin)
     listing = listing_of(candidates, project)
     explainer = Explainer(listing)
+    decisions: list[Decision | None] = [None] * len(environments)
+    if version is None:
+        decisions = decide_together(listing, crowd_of(tuple(environments)))
     return {
-        environment.id: _chosen(listing, environment, version, explainer)
-        for environment in environments
+        environment.id: _chosen(listing, environment, version, explainer, decision)
+        for environment, decision in zip(environments, decisions, strict=True)
     }
 
 
@@ -124,10 +129,15 @@ def _pin_of(pin: str | None) -> Version | None:
 
 
 def _chosen(
-    listing: Listing, environment: Environment, pin: Version | None, explainer: Explainer
+    listing: Listing,
+    environment: Environment,
+    pin: Version | None,
+    explainer: Explainer,
+    decision: Decision | None,
 ) -> Chosen:
     view = View(listing, support_of(environment))
-    decision = decide(view, pin)
+    if decision is None:
+        decision = decide(view, pin)
     choice = _choice(listing, decision)
     position = decision.contenders[-1].position if choice is Choice.CHOSEN else None
     return Chosen(

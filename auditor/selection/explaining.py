@@ -10,8 +10,9 @@ from packaging.version import Version
 from auditor.model.filename import NameFault, read_filename
 from auditor.model.selection import Choice, Rejection, RejectionCode
 from auditor.model.version import parse_version
-from auditor.selection.listing import Conditions, Entry, Listing, Release
+from auditor.selection.listing import Listing
 from auditor.selection.pip_policy import LOST, TAKEN, YANKED, Decision, View
+from auditor.selection.releases import Conditions, Entry, Release
 from auditor.selection.support import Support
 
 __all__ = ["Explainer"]
@@ -71,11 +72,10 @@ class Explainer:
         releases = self.listing.releases if decision.pinned is None else decision.pinned
         for release in releases:
             reasons.update(judge.losers(release))
-        return tuple(self._rejection(at, reasons[at]) for at in sorted(reasons))
-
-    def _rejection(self, position: int, why: _Why) -> Rejection:
-        filename = self.listing.candidates[position].filename
-        return _rejection(filename, self.listing.project, *why)
+        candidates, project = self.listing.candidates, self.listing.project
+        return tuple(
+            _rejection(candidates[at].filename, project, *reasons[at]) for at in sorted(reasons)
+        )
 
     def _why_chosen(self, view: View, decision: Decision) -> str:
         chosen = decision.contenders[-1].named.version

@@ -24,10 +24,11 @@ from packaging.version import Version
 
 from auditor.model.filename import BuildTag
 from auditor.model.observation import Yank
-from auditor.selection.listing import Conditions, Entry, Listing, Release
+from auditor.selection.listing import Listing
+from auditor.selection.releases import Conditions, Entry, Release
 from auditor.selection.support import Support, allows_python
 
-__all__ = ["LOST", "TAKEN", "YANKED", "Decision", "View", "decide"]
+__all__ = ["LOST", "TAKEN", "YANKED", "Decision", "View", "decide", "preference"]
 
 # What a file may be in one environment, as a set of bits; more than one bit: a fact is missing.
 LOST = 1  # it doesn't count: its name, its tags or requires-python exclude it
@@ -36,8 +37,6 @@ YANKED = 4  # it counts, and is yanked
 
 # A large project has a few thousand distinct conditions.
 MAX_REMEMBERED_MASKS = 20_000
-
-_Preference = tuple[int, BuildTag, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class View:
         """Return the files of a release that may be *what*, the most preferred first."""
         fitting = [entry for entry in release.entries if self.mask(entry) & what]
         if len(fitting) > 1:
-            fitting.sort(key=self._preference, reverse=True)
+            fitting.sort(key=lambda entry: preference(entry, self.support), reverse=True)
         return fitting
 
     def _grow(self) -> list[int]:
@@ -128,10 +127,12 @@ class View:
                 self._certain.add(index)
         return self._masks
 
-    def _preference(self, entry: Entry) -> _Preference:
-        tags = entry.named.tags
-        rank = self.support.worst_rank if tags is None else self.support.rank(tags)
-        return (-(rank or 0), entry.named.build, entry.position)
+
+def preference(entry: Entry, support: Support) -> tuple[int, BuildTag, int]:
+    """Return what is higher the more an environment prefers a file of a release."""
+    tags = entry.named.tags
+    rank = support.worst_rank if tags is None else support.rank(tags)
+    return (-(rank or 0), entry.named.build, entry.position)
 
 
 def decide(view: View, pin: Version | None = None) -> Decision:

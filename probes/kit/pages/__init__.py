@@ -6,7 +6,6 @@ entry *is* follows pip, which reads the URL of a file and not what stands beside
 
 from __future__ import annotations
 
-from probes.kit.pages.html_page import parse_html
 from probes.kit.pages.json_page import parse_json
 from probes.kit.pages.media import PageFormat, page_type
 from probes.kit.pages.parsed import FaultLog, ParsedPage
@@ -30,4 +29,6 @@ def parse_page(body: bytes, *, url: str, content_type: str | None, project: str)
     kind = page_type(content_type, faults)
     if kind.format is PageFormat.JSON:
         return parse_json(body, url=url, project=project, faults=faults)
+    from probes.kit.pages.html_page import parse_html  # no request has to wait for this
+
     return parse_html(body, url=url, project=project, charset=kind.charset, faults=faults)

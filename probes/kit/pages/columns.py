@@ -11,12 +11,14 @@ import re
 import string
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import compress, repeat
 from typing import Annotated, Generic, TypeVar, cast
 
 import msgspec
 
 from auditor.model import Candidate, Yank
 from auditor.model.filename import versions_in
+from auditor.model.remembered import Remembered
 from probes.kit.pages import fields
 from probes.kit.pages.digests import is_digest
 from probes.kit.pages.links import MAX_URL_CHARS, LinkReader, is_filename
@@ -25,6 +27,7 @@ __all__ = [
     "AnyHashes",
     "File",
     "HashesT",
+    "OddText",
     "Sha256",
     "are_absolute",
     "are_hexadecimal",
@@ -57,19 +60,24 @@ AnyHashes = dict[str, str]
 HashesT = TypeVar("HashesT", Sha256, AnyHashes)
 
 
+# In the order of PyPI's keys: the decoder looks for each key behind the one before it.
 class File(msgspec.Struct, Generic[HashesT], rename="kebab", omit_defaults=True, gc=False):
     """An entry of `files` as it should be."""
 
     filename: str
-    url: _Url
     hashes: HashesT
-    requires_python: _Specifier | None = None
+    url: _Url
     yanked: bool | _Reason | None = None
-    size: _Size | None = None
-    upload_time: str | None = None
     core_metadata: bool | _Sidecar | None = None
     dist_info_metadata: bool | _Sidecar | None = None
     provenance: _Url | None = None
+    requires_python: _Specifier | None = None
+    size: _Size | None = None
+    upload_time: str | None = None
+
+
+class OddText(ValueError):
+    """A value that needs a second look."""
 
 
 def plain_candidates(
@@ -77,24 +85,22 @@ def plain_candidates(
 ) -> list[Candidate] | None:
     """Read entries as they should be; None if anything about one of them is odd."""
     names = [file.filename for file in files]
+    try:
+        hashes = _hashes(files)
+        uploaded = list(map(_TIMES.__getitem__, [file.upload_time or "" for file in files]))
+    except OddText:
+        return None
     urls = read_addresses([file.url for file in files], names, links)
-    hashes = _hashes([file.hashes for file in files])
     provenance = [file.provenance for file in files]
-    uploaded = _times([file.upload_time for file in files])
     versions = versions_in(names, project)
     if (
         urls is None
         or hashes is None
-        or uploaded is None
-        or not are_absolute([url for url in provenance if url is not None])
+        or not are_absolute(provenance)
         or (None in versions and not all(map(is_filename, names)))
     ):
         return None
     yanked, reasons = _yanks([file.yanked for file in files])
-    announced = [
-        file.dist_info_metadata if file.core_metadata is None else file.core_metadata
-        for file in files
-    ]
     return list(
         map(
             Candidate,  # its fields in their order
@@ -107,28 +113,57 @@ def plain_candidates(
             [file.requires_python or "" for file in files],
             [file.size for file in files],
             uploaded,
-            map(bool, announced),
+            _announced(files),
             provenance,
         )
     )
 
 
+def _announced(files: Sequence[File[Sha256] | File[AnyHashes]]) -> list[bool]:
+    """Say of each whether a metadata sidecar is announced, by the newer name or else the older."""
+    flags = [file.core_metadata for file in files]
+    if None in flags:
+        older = [file.dist_info_metadata for file in files]
+        if any(older):
+            flags = [o if flag is None else flag for flag, o in zip(flags, older, strict=True)]
+    return list(map(bool, flags))
+
+
 def read_addresses(urls: list[str], names: Sequence[str], links: LinkReader) -> list[str] | None:
     """Return absolute URLs; None unless each is harmless and ends with the name beside it."""
-    if "/" in "".join(names) or not _only("".join(urls), _HARMLESS):
+    if "/" in "".join(names):
         return None
-    absolute = links.locate_all(urls)
-    if absolute is None:
-        return None
-    slashed = ["/" + name for name in names]
-    return absolute if all(map(str.endswith, absolute, slashed)) else None
+    origin = links.origin(urls[0])
+    if origin and _are_in_folders(urls, names, origin):
+        return urls
+    absolute = links.locate_all(urls) if _are_harmless(urls) else None
+    return absolute if absolute and _are_in_folders(absolute, names, "") else None
 
 
-def _hashes(column: Sequence[Sha256 | AnyHashes]) -> list[AnyHashes] | None:
+def _are_in_folders(urls: list[str], names: Sequence[str], origin: str) -> bool:
+    """Say whether each URL ends with a slash and the name beside it.
+
+    Args:
+        origin: what each must begin with; then all else in front of the name must be harmless.
+    """
+    folders = list(map(str.removesuffix, urls, names))
+    text = "\n".join(folders)
+    # As many characters are gone as the names have: each address ended with its name.
+    return (
+        len(text) + len("".join(names)) == sum(map(len, urls)) + len(urls) - 1
+        and text.startswith(origin)
+        and text.endswith("/")
+        and text.count(f"/\n{origin}") == len(urls) - 1
+        and (not origin or _are_harmless(folders, names))
+    )
+
+
+def _hashes(files: Sequence[File[Sha256] | File[AnyHashes]]) -> list[AnyHashes] | None:
     """Return the hashes as they are; None if one of them is no digest of its kind."""
-    if isinstance(column[0], Sha256):  # then they all are
-        digests = [hashes.sha256 for hashes in cast("Sequence[Sha256]", column)]
+    if isinstance(files[0].hashes, Sha256):  # then they all are
+        digests = [file.hashes.sha256 for file in cast("Sequence[File[Sha256]]", files)]
         return [{"sha256": digest} for digest in digests] if are_hexadecimal(digests) else None
+    column = [file.hashes for file in files]
     found = [hashes for hashes in column if isinstance(hashes, dict)]
     good = all(
         len(hashes) <= fields.MAX_HASHES and all(map(is_digest, hashes, hashes.values()))
@@ -137,55 +172,49 @@ def _hashes(column: Sequence[Sha256 | AnyHashes]) -> list[AnyHashes] | None:
     return found if good else None
 
 
+def _time(text: str) -> datetime | None:
+    time = fields.parse_upload_time(text) if text else None
+    if time is None and text:
+        raise OddText(text)
+    return time
+
+
+# The same files come back on every mirror.
+_TIMES = Remembered(_time)
+
+
 def _yanks(column: Sequence[bool | str | None]) -> tuple[list[Yank], list[str | None]]:
     """Return for each whether it is yanked, and why."""
     yanked: list[Yank] = [Yank.NO] * len(column)
     reasons: list[str | None] = [None] * len(column)
-    for at in [at for at, yank in enumerate(column) if yank]:
+    for at in compress(range(len(column)), column):
         yank = column[at]
         yanked[at] = Yank.YES
         reasons[at] = yank if isinstance(yank, str) else None
     return yanked, reasons
 
 
-def are_absolute(urls: list[str]) -> bool:
-    """Say whether each is a harmless URL with a host."""
+def are_absolute(column: Sequence[str | None]) -> bool:
+    """Say whether each, if there is one, is a harmless URL with a host."""
+    urls = column if None not in column else [url for url in column if url is not None]
+    urls = cast("Sequence[str]", urls)
     if not urls:
         return True
     first = _HOST.match(urls[0])
-    if first is None or not _only("".join(urls), _HARMLESS):
+    if first is None or not _are_harmless(urls):
         return False
     origin = first[0]
-    return all(url.startswith(origin) or _HOST.match(url) for url in urls)
-
-
-def _times(texts: list[str | None]) -> Sequence[datetime | None] | None:
-    """Read every time; None if one of them cannot be read."""
-    if all(texts):
-        return _all_utc(cast("list[str]", texts))
-    parsed = _all_utc([text for text in texts if text])
-    if parsed is None:
-        return None
-    following = iter(parsed)
-    return [next(following) if text else None for text in texts]
-
-
-def _all_utc(texts: list[str]) -> list[datetime] | None:
-    """Parse as `fields.parse_upload_time` does, at once if each is a usual one."""
-    # One that holds two of these cannot be parsed, so that each ends with one.
-    if "".join(texts).count("Z") == len(texts) and fields.TIME_CHARS.issuperset(map(len, texts)):
-        try:
-            return list(map(datetime.fromisoformat, texts))
-        except ValueError:
-            pass
-    one_by_one = [fields.parse_upload_time(text) for text in texts]
-    read = [time for time in one_by_one if time is not None]
-    return read if len(read) == len(texts) else None
+    return all(map(str.startswith, urls, repeat(origin))) or all(map(_HOST.match, urls))
 
 
 def are_hexadecimal(digests: Sequence[str]) -> bool:
     """Say whether there is nothing but lower-case hexadecimal in these."""
     return _only("".join(digests), _HEX)
+
+
+def _are_harmless(*columns: Sequence[str]) -> bool:
+    """Say whether nothing in these needs unquoting, hides credentials or starts a query."""
+    return _only("".join(map("".join, columns)), _HARMLESS)
 
 
 def _only(text: str, allowed: bytes) -> bool:

@@ -47,6 +47,7 @@ MAX_REASON_CHARS = 4_000
 # What a 64-bit signed integer holds: SQLite and most clients take no more.
 MAX_SIZE_BYTES = 2**63 - 1
 MAX_NAME_CHARS = 200
+MAX_TEXT_CHARS = 1_000
 # From seconds without an offset to nine digits of a second with one.
 TIME_CHARS = frozenset(range(19, 41))
 MAX_HASHES = 20
@@ -206,11 +207,24 @@ def read_texts(value: object, what: str, faults: FaultLog) -> tuple[str, ...] | 
     if not isinstance(value, list):
         faults.detail("page", f"its {what} is no array", value)
         return None
-    texts = tuple(t for t in value if isinstance(t, str) and len(t) <= 1_000 and storable(t))
+    if _are_usual(value):
+        return tuple(value[:MAX_ENTRIES])
+    texts = tuple(
+        t for t in value if isinstance(t, str) and len(t) <= MAX_TEXT_CHARS and storable(t)
+    )
     if len(texts) < len(value):
         problem = f"{len(value) - len(texts)} members of its {what} are no usable texts"
         faults.detail("page", problem, value)
     return texts[:MAX_ENTRIES]
+
+
+def _are_usual(values: list[object]) -> bool:
+    """Say whether all of them are short texts in ASCII."""
+    try:
+        text = "\n".join(values)  # type: ignore[arg-type]  # what is no text ends in the handler
+    except TypeError:
+        return False
+    return text.isascii() and max(map(len, text.split("\n"))) <= MAX_TEXT_CHARS
 
 
 def read_serial(value: object, faults: FaultLog) -> int | None:

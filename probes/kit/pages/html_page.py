@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -12,7 +13,8 @@ from auditor.errors import Malformed
 from auditor.model import Candidate, Yank, normalise_project
 from auditor.model.filename import version_in
 from probes.kit.pages import fields
-from probes.kit.pages.anchors import Attributes, plain_anchors
+from probes.kit.pages.anchors import AnchorColumns, Attributes, plain_anchors
+from probes.kit.pages.html_block import find_block
 from probes.kit.pages.html_tags import check_attributes, is_usual, only_index_markup
 from probes.kit.pages.html_text import check_ending, check_hidden_anchors, to_utf8
 from probes.kit.pages.json_entry import note_odd_egg
@@ -32,7 +34,8 @@ __all__ = ["parse_html"]
 _INSTALLABLE = (".whl", ".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz")
 _LEGACY = (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg", ".tar.z", ".tar.lzma", ".tar.lz", ".tlz")
 _FILE_ENDINGS = _INSTALLABLE + _LEGACY
-_FILE_ATTRIBUTES = frozenset({"data-requires-python", "data-yanked", "data-core-metadata"})
+_YANKED = "data-yanked"
+_FILE_ATTRIBUTES = frozenset({"data-requires-python", _YANKED, "data-core-metadata"})
 
 _INDEX_HEADING = re.compile(r"\b(?:links for|simple (?:package )?index)\b", re.IGNORECASE)
 _H1 = re.compile(rb"<h1(?:\s[^<>]*)?>([^<>]{1,300})", re.IGNORECASE)
@@ -65,20 +68,26 @@ def parse_html(
     """
     page = to_utf8(body, charset, faults)
     check_ending(page, faults)
-    usual = is_usual(page)
-    markup = only_index_markup(page, usual=usual)
+    block = find_block(page)
+    around = page if block is None else block.rest
+    usual = is_usual(around)
+    markup = only_index_markup(around, usual=usual)
     tree = LexborHTMLParser(markup)
     meta = _meta(tree)
     api_version = fields.check_api_version(_first(meta, "repository-version"), faults)
     anchors = [node.attributes for node in tree.css("a")]
-    check_hidden_anchors(page, len(anchors), faults)
+    check_hidden_anchors(around, len(anchors), faults)
     others = sum(len(node.attributes) for node in tree.css(":not(a):not(br)"))
     check_attributes(markup, anchors, others, faults, usual=usual)
     links = _links(tree, url, faults)
-    candidates = _candidates(anchors, links, project, faults)
+    if block is None:
+        candidates = _candidates(anchors, links, project, faults)
+    else:
+        candidates = _candidates_of_block(block.anchors, links, project, faults)
     _check_base(links, faults)
-    headings = _headings(tree, page)
-    if "repository-version" not in meta and not _is_index(candidates, headings, markup, project):
+    headings = _headings(tree, around)
+    seen = markup if block is None else page
+    if "repository-version" not in meta and not _is_index(candidates, headings, seen, project):
         raise Malformed(
             "this URL answers a web page that is no index"
             f" ({excerpt(' / '.join(headings)) or 'no title'}): "
@@ -154,15 +163,32 @@ def _check_base(links: LinkReader, faults: FaultLog) -> None:
 def _candidates(
     anchors: list[Attributes], links: LinkReader, project: str, faults: FaultLog
 ) -> list[Candidate]:
-    if len(anchors) > MAX_ENTRIES:
-        problem = f"{len(anchors)} anchors; only the first {MAX_ENTRIES} were read"
-        faults.lost("anchors", problem)
     candidates: list[Candidate] = []
-    for start in range(0, min(len(anchors), MAX_ENTRIES), CHUNK_ENTRIES):
-        chunk = anchors[start : min(start + CHUNK_ENTRIES, MAX_ENTRIES)]
-        plain = plain_anchors(chunk, links, project)
+    for start, stop in _chunks(len(anchors), faults):
+        chunk = anchors[start:stop]
+        is_plain = not any(_YANKED in anchor and anchor[_YANKED] is None for anchor in chunk)
+        plain = plain_anchors(AnchorColumns.of(chunk), links, project) if is_plain else None
         candidates += plain or _read_anchors(chunk, start, links, project, faults)
     return candidates
+
+
+def _candidates_of_block(
+    anchors: AnchorColumns, links: LinkReader, project: str, faults: FaultLog
+) -> list[Candidate]:
+    candidates: list[Candidate] = []
+    for start, stop in _chunks(len(anchors.href), faults):
+        chunk = anchors.part(start, stop)
+        plain = plain_anchors(chunk, links, project)
+        candidates += plain or _read_anchors(chunk.attributes(), start, links, project, faults)
+    return candidates
+
+
+def _chunks(anchors: int, faults: FaultLog) -> Iterator[tuple[int, int]]:
+    """Yield where each chunk of so many anchors starts and stops."""
+    if anchors > MAX_ENTRIES:
+        faults.lost("anchors", f"{anchors} anchors; only the first {MAX_ENTRIES} were read")
+    for start in range(0, min(anchors, MAX_ENTRIES), CHUNK_ENTRIES):
+        yield start, min(start + CHUNK_ENTRIES, anchors, MAX_ENTRIES)
 
 
 def _read_anchors(

@@ -111,6 +111,11 @@ class LinkReader:
         hashes = {"sha256": digest} if digest else {}
         return FileLink(prefix + path, filename, hashes)
 
+    def origin(self, url: str) -> str:
+        """Return scheme and host of an address of the common shape; "" if it has another one."""
+        match = _PLAIN.match(url)
+        return match[1] if match and match[1].startswith("http") and self.plain(url) else ""
+
     def locate_all(self, urls: list[str]) -> list[str] | None:
         """Return the absolute addresses of some in which every character is harmless.
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar, cast
 
 from probes.kit.pages import ParsedPage, parse_page
 
@@ -12,12 +17,17 @@ __all__ = ["PageMemory"]
 
 # What these may hold together: some dozen of the largest pages, or all of a small company's.
 MAX_REMEMBERED_BYTES = 64 * 2**20
+# Larger pages are read in a thread, so that deadlines of other locations are kept.
+THREAD_BYTES = 2**17
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     page: ParsedPage
     body_bytes: int
+    derived: dict[Hashable, object] = field(default_factory=dict)
 
 
 class PageMemory:
@@ -29,7 +39,10 @@ class PageMemory:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, ...], _Known] = OrderedDict()
+        self._by_page: dict[int, _Known] = {}
+        self._reading: dict[tuple[str, ...], asyncio.Task[ParsedPage]] = {}
         self._bytes = 0
+        self._lock = threading.Lock()
 
     def parse(
         self,
@@ -51,17 +64,74 @@ class PageMemory:
         """
         digest = digest or hashlib.sha256(body).hexdigest()
         everywhere = (digest, content_type or "", project)
-        for key in (everywhere, (*everywhere, url)):
-            if known := self._known.get(key):
-                self._known.move_to_end(key)
-                return known.page
+        known = self._recall(everywhere, url)
+        if known is not None:
+            return known
         page = parse_page(body, url=url, content_type=content_type, project=project)
-        self._remember((*everywhere, url) if page.depends_on_url else everywhere, page, len(body))
-        return page
+        key = (*everywhere, url) if page.depends_on_url else everywhere
+        return self._remember(key, page, len(body))
 
-    def _remember(self, key: tuple[str, ...], page: ParsedPage, body_bytes: int) -> None:
-        self._known[key] = _Known(page, body_bytes)
-        self._bytes += body_bytes
-        while self._bytes > MAX_REMEMBERED_BYTES:
-            _, oldest = self._known.popitem(last=False)
-            self._bytes -= oldest.body_bytes
+    async def read(
+        self, body: bytes, *, url: str, content_type: str | None, project: str, digest: str
+    ) -> ParsedPage:
+        """Read as `parse` does, but a large page beside the event loop, and one only once.
+
+        Raises:
+            Malformed: as `parse_page`.
+        """
+        everywhere = (digest, content_type or "", project)
+        known = self._recall(everywhere, url)
+        if known is not None:
+            return known
+        parse = partial(
+            self.parse, body, url=url, content_type=content_type, project=project, digest=digest
+        )
+        if len(body) < THREAD_BYTES:
+            return parse()
+        key = (*everywhere, url)
+        if key not in self._reading:
+            self._reading[key] = asyncio.ensure_future(asyncio.to_thread(parse))
+            self._reading[key].add_done_callback(partial(self._has_read, key))
+        # Whoever came first may be out of time; the others still want the page.
+        return await asyncio.shield(self._reading[key])
+
+    def derived(self, page: ParsedPage, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what follows from a page, worked out once for as long as it is remembered.
+
+        Args:
+            page: as `parse` or `read` returned it; of another one nothing is remembered.
+            key: tells it from everything else that follows from this page.
+            make: works it out, from the page and from what is in the key alone.
+        """
+        known = self._by_page.get(id(page))
+        if known is None or known.page is not page:
+            return make()
+        if key not in known.derived:
+            known.derived[key] = make()
+        return cast(T, known.derived[key])
+
+    def _has_read(self, key: tuple[str, ...], task: asyncio.Task[ParsedPage]) -> None:
+        del self._reading[key]
+        if not task.cancelled():
+            task.exception()  # is seen, also if nobody waits any longer
+
+    def _recall(self, everywhere: tuple[str, ...], url: str) -> ParsedPage | None:
+        with self._lock:
+            for key in (everywhere, (*everywhere, url)):
+                if known := self._known.get(key):
+                    self._known.move_to_end(key)
+                    return known.page
+        return None
+
+    def _remember(self, key: tuple[str, ...], page: ParsedPage, body_bytes: int) -> ParsedPage:
+        """Keep a page; return the one that another thread has kept meanwhile, if there is one."""
+        with self._lock:
+            if other := self._known.get(key):
+                return other.page
+            self._known[key] = self._by_page[id(page)] = _Known(page, body_bytes)
+            self._bytes += body_bytes
+            while self._bytes > MAX_REMEMBERED_BYTES:
+                _, oldest = self._known.popitem(last=False)
+                del self._by_page[id(oldest.page)]
+                self._bytes -= oldest.body_bytes
+        return page

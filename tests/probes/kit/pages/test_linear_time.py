@@ -29,8 +29,8 @@ def test_what_is_read_grows_with_the_page_and_no_faster(attack: str) -> None:
 READING = """
 import sys
 from auditor.errors import Malformed
-from probes.kit import index
 from probes.kit.pages import parse_page
+from probes.kit import reading
 from probes.kit.rootpage import recognise_root
 from probes.wheelhouse import _LINKED_FILE
 attack = sys.argv[1].encode() * 500_000
@@ -39,7 +39,7 @@ try:
 except Malformed:
     pass
 recognise_root(200, "text/html", attack)
-index._PASSWORD_FIELD.search(attack)
+reading._PASSWORD_FIELD.search(attack)
 _LINKED_FILE.findall(attack)
 """
 
@@ -51,3 +51,34 @@ _LINKED_FILE.findall(attack)
 def test_half_a_million_tags_are_read_or_refused_soon(attack: str) -> None:
     # Quadratic patterns take an hour for these, linear ones a second.
     subprocess.run([sys.executable, "-c", READING, attack], check=True, timeout=60)
+
+
+BLOCK = """
+import sys
+from probes.kit.pages.html_block import find_block
+start, attack, end = (argument.encode() for argument in sys.argv[1:])
+assert find_block(start + attack * 500_000 + end) is None
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "attack", "end"),
+    [
+        ("", '<a href="', "</a>"),
+        ("", '<a href="x">', "</a>"),
+        ("", "<a ", "</a>"),
+        ("", '<a href="x" rel="', "</a>"),
+        ("<a ", " ", "</a>"),
+        ("<a ", ' rel="x"', "></a>"),
+        ('<a href="', "x", "</a>"),
+        ('<a href="x">', "&", "=</a>"),
+        ('<a href="', "&", '">x</a>'),
+        ('<a href="x">x</a>', " ", '<a href="x>x</a>'),
+        ('<a href="x">x</a>', "<br />", "</a>"),
+    ],
+)
+def test_half_a_million_pieces_of_anchors_are_no_list_soon(
+    start: str, attack: str, end: str
+) -> None:
+    command = [sys.executable, "-c", BLOCK, start, attack, end]
+    subprocess.run(command, check=True, timeout=60)

@@ -1,0 +1,301 @@
+"""The files of a page by their version: what each is, read when somebody asks for it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+
+from packaging.version import Version
+
+from auditor.model.filename import (
+    Fit,
+    NamedFile,
+    NameFault,
+    TagTriple,
+    fits_of,
+    orders_in,
+    read_filename,
+    read_tags,
+    version_in,
+)
+from auditor.model.observation import Candidate, Yank
+from auditor.model.selection import RejectionCode
+from auditor.model.version import normalise_project, parse_version
+
+__all__ = ["Conditions", "ConditionsKey", "Entry", "Files", "Release"]
+
+
+# What pip keeps apart when it cleans a URL (models/link.py, `_clean_url_path`).
+_RESERVED = re.compile("(@|%2F)", re.IGNORECASE)
+
+# So often all files are gone through for those of one version; whoever asks for more versions than
+# this gets all of them sorted at once, which takes four times as long.
+_SEARCHES = 2
+
+_REPEATED = NameFault(RejectionCode.DUPLICATE, "its URL is listed before; the first one counts")
+_OLD_MAC_ZIP = NameFault(
+    RejectionCode.NOT_A_DISTRIBUTION, "a zip with 'macosx10' in its URL is no source distribution"
+)
+
+# Where it fits, requires-python, whether it is yanked, and whether it is certainly considered.
+ConditionsKey = tuple[Fit, str | None, Yank, bool]
+
+
+class Conditions(NamedTuple):
+    """What decides whether a file can be installed; pages have far fewer of these than files.
+
+    Attributes:
+        tags: of a wheel; None for a source distribution.
+        py_version: of an old `-pyX.Y` suffix; None if there is none.
+        requires_python: None if not known.
+        yanked: as stated.
+        certain: whether it is beyond doubt that an installer considers the file at all.
+        key: stands for all of these.
+    """
+
+    tags: TagTriple | None
+    py_version: str | None
+    requires_python: str | None
+    yanked: Yank
+    certain: bool
+    key: ConditionsKey
+
+
+class Entry(NamedTuple):
+    """One file of a release.
+
+    Attributes:
+        position: on the page, from 0.
+        conditions: index into the conditions of the listing.
+        named: what its name says.
+    """
+
+    position: int
+    conditions: int
+    named: NamedFile
+
+
+class Files:
+    """The files of one page, and what was found out about them so far.
+
+    Attributes:
+        project: normalised name.
+        candidates: as given, in page order.
+        conditions: each distinct set of conditions seen so far.
+        faults: by position, files found to be excluded everywhere by their address.
+        orders: of each version, newest first.
+        counted: how many files have each of the conditions, once those are sorted.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], project: str) -> None:
+        self.project = normalise_project(project)
+        self.candidates = candidates
+        self.conditions: list[Conditions] = []
+        self.faults: dict[int, NameFault] = {}
+        self._indices: dict[ConditionsKey, int] = {}
+        self._fits = fits_of(self.project)
+        names = [candidate.filename for candidate in candidates]
+        # The order of a version is a text: these sort and compare without Python code.
+        self._order_at = orders_in(names, self.project)
+        # In page order first: most pages are sorted already, which `sorted` takes advantage of.
+        self.orders = sorted(filter(None, dict.fromkeys(self._order_at)), reverse=True)
+        self._searched = 0
+        self._sorted_conditions: Mapping[str | None, set[int]] | None = None
+        self.counted: Counter[int] = Counter()
+
+    def positions_of(self, order: str) -> Sequence[int]:
+        """Return where the files of one version are, in page order."""
+        if self._searched >= _SEARCHES:
+            return self._positions[order]
+        self._searched += 1
+        positions, find = [self._order_at.index(order)], self._order_at.index
+        with suppress(ValueError):
+            while True:
+                positions.append(find(order, positions[-1] + 1))
+        return positions
+
+    @cached_property
+    def _positions(self) -> dict[str | None, list[int]]:
+        positions: defaultdict[str | None, list[int]] = defaultdict(list)
+        for position, order in enumerate(self._order_at):
+            positions[order].append(position)
+        return positions
+
+    def version_at(self, position: int) -> Version:
+        """Return the version of a file that has one."""
+        name = self.candidates[position].filename
+        version = parse_version(version_in(name, self.project) or "")
+        if version is None:  # cannot be: the file was sorted by it
+            raise ValueError(f"{name!r} has no version")
+        return version
+
+    def read_conditions(self, order: str, positions: Sequence[int]) -> frozenset[int] | None:
+        """Return what the files of one version have for conditions.
+
+        None if that cannot be said without a look at every address. (Making no entries takes a
+        fifth of the time, and most files are of releases that nobody chooses.)
+        """
+        if self._sorted_conditions is not None:
+            return frozenset(self._sorted_conditions[order])
+        files = [self.candidates[position] for position in positions]
+        if _needs_addresses(files):
+            return None
+        return frozenset(map(self._index, self._keys(files)))
+
+    def sort_conditions(self) -> bool:
+        """Read the conditions of every file now, for somebody who asks for many releases.
+
+        Returns whether that was done: it is not if it takes a look at every address.
+        """
+        if self._sorted_conditions is not None:
+            return True
+        if _needs_addresses(self.candidates):
+            return False
+        found: defaultdict[str | None, set[int]] = defaultdict(set)
+        known, indices = self._indices.get, list[int]()
+        for order, key in zip(self._order_at, self._keys(self.candidates), strict=True):
+            if order is not None:
+                index = known(key)
+                if index is None:
+                    index = self._index(key)
+                found[order].add(index)
+                indices.append(index)
+        self._sorted_conditions = found
+        self.counted = Counter(indices)
+        return True
+
+    def _keys(self, files: Sequence[Candidate]) -> Iterable[ConditionsKey]:
+        return zip(
+            [self._fits[file.filename] for file in files],
+            [file.requires_python for file in files],
+            [file.yanked for file in files],
+            [file.version is not None for file in files],
+            strict=True,
+        )
+
+    def read_entries(self, positions: Sequence[int]) -> tuple[Entry, ...]:
+        """Read the files at these positions, which are all that have their version."""
+        entries: list[Entry] = []
+        listed: dict[str, list[Candidate]] = {}
+        files = [self.candidates[position] for position in positions]
+        is_repetitive = len({file.filename for file in files}) < len(files)
+        for position, candidate, key in zip(positions, files, self._keys(files), strict=True):
+            name = candidate.filename
+            named = read_filename(name, self.project)
+            repeated: bool | None = False
+            if is_repetitive:
+                repeated = _is_repeated(candidate, listed.setdefault(name, []))
+            fault = _REPEATED if repeated else None
+            if fault is None and name.endswith(".zip") and _is_old_mac_zip(candidate):
+                fault = _OLD_MAC_ZIP
+            if fault is not None:
+                self.faults[position] = fault
+            elif isinstance(named, NamedFile):
+                if repeated is None:
+                    key = (*key[:3], False)
+                entries.append(Entry(position, self._index(key), named))
+        return tuple(entries)
+
+    def _index(self, key: ConditionsKey) -> int:
+        """Return the index of conditions, adding them if they are new."""
+        index = self._indices.get(key)
+        if index is None:
+            index = self._indices[key] = len(self.conditions)
+            self.conditions.append(_conditions(key))
+        return index
+
+
+class Release:
+    """Every file of one version, however each name spells that version."""
+
+    def __init__(self, files: Files, order: str) -> None:
+        self._files = files
+        self._order = order
+
+    @cached_property
+    def version(self) -> Version:
+        """The version of them all."""
+        return self._files.version_at(self._positions[0])
+
+    @cached_property
+    def _positions(self) -> Sequence[int]:
+        return self._files.positions_of(self._order)
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """Files that some environment may take, in page order."""
+        return self._files.read_entries(self._positions)
+
+    @cached_property
+    def conditions(self) -> frozenset[int]:
+        """Those of its entries."""
+        found = self._files.read_conditions(self._order, self._positions)
+        return frozenset(entry.conditions for entry in self.entries) if found is None else found
+
+
+def _conditions(key: ConditionsKey) -> Conditions:
+    (tags, py_version), requires_python, yanked, certain = key
+    triple = None if tags is None else read_tags(tags)
+    return Conditions(triple, py_version, requires_python, yanked, certain, key)
+
+
+def _needs_addresses(files: Sequence[Candidate]) -> bool:
+    """Say whether the address of one of these may exclude it."""
+    names = [file.filename for file in files]
+    if len(set(names)) < len(names):
+        return True
+    zips = [file for file in files if file.filename.endswith(".zip")]
+    return any(map(_is_old_mac_zip, zips))
+
+
+def _is_old_mac_zip(candidate: Candidate) -> bool:
+    """Say whether pip takes the file for a binary of setuptools' old `bdist_dumb` on macOS."""
+    parts = _split(candidate.url or "")
+    return "macosx10" in (unquote(parts.path) if parts else "") + candidate.filename
+
+
+def _is_repeated(candidate: Candidate, earlier: list[Candidate]) -> bool | None:
+    """Say whether pip has seen this URL: it keeps the first. None if that cannot be said.
+
+    The candidate joins those before it. Only files of one name can share a URL.
+    """
+    repeated = [_same_url(candidate, other) for other in earlier]
+    earlier.append(candidate)
+    if True in repeated:
+        return True
+    return None if None in repeated else False
+
+
+def _same_url(candidate: Candidate, other: Candidate) -> bool | None:
+    """Compare as pip does: including the fragment, which holds the hash on an HTML page."""
+    if candidate.url is None or other.url is None:
+        return None
+    if _comparable(candidate.url) != _comparable(other.url):
+        return False
+    # On a JSON page these would be the same, on an HTML page not.
+    return True if candidate.hashes == other.hashes else None
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # such as `http://[`
+        return None
+
+
+def _comparable(url: str) -> str:
+    """Spell a URL as pip does before it compares: `%7E` and `~` are the same, `%2F` and `/` not."""
+    parts = _split(url)
+    if parts is None:
+        return url
+    pieces = _RESERVED.split(parts.path)
+    path = "".join(
+        piece.upper() if _RESERVED.fullmatch(piece) else quote(unquote(piece), errors="replace")
+        for piece in pieces
+    )
+    return urlunsplit(parts._replace(path=path))
