@@ -65,8 +65,8 @@ async def audit(
             pip is configured to ask here, and this user's caches.
         credentials: by location name, in place of what the location says of them. The fields of
             `auditor.Credentials`, or one.
-        incident: further keys of `[[incidents]]`: `id`, `broken_hashes`, `published_at`,
-            `environments`.
+        incident: further keys of `[[incidents]]`: `id`, `broken_hashes`, `broken_files`,
+            `published_at`, `environments`.
         options: keys of `[audit]`: `timeout_s`, `concurrency`, `concurrency_per_host`, `contact`,
             `fail_on`.
         vantage: from where we look; None: the host's name.

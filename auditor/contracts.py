@@ -7,11 +7,12 @@ group `propagation_auditor.probes.v1`. A *format* is one `ReportFormat` object i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
 
 from auditor.model import (
     Incident,
@@ -32,18 +33,24 @@ __all__ = [
     "Assignment",
     "Credentials",
     "GuardPolicy",
+    "Hop",
     "HostLimits",
     "Ledger",
+    "Met",
     "Observe",
     "ProbeKind",
+    "Recognise",
     "ReportFormat",
     "Setting",
+    "Shared",
     "SourceFacts",
     "TouchNote",
 ]
 
 # Raised when a probe or renderer written for the old revision could no longer work.
 API_REVISION = 1
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +95,20 @@ class SourceFacts:
 
     name: str
     lists_fix: bool | None
+    gone: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One place that another one copies from, as it was seen in this very audit.
+
+    Attributes:
+        name, kind: of the location.
+        gone: names of broken files for which it was asked, safely, and answered 404 or 410.
+    """
+
+    name: str
+    kind: str
     gone: frozenset[str] = frozenset()
 
 
@@ -142,6 +163,42 @@ class HostLimits(Protocol):
         ...
 
 
+class Shared:
+    """What the probes of one audit have in common, made when first wanted: open connections, pages.
+
+    Nothing in it may depend on one place's secrets, unless its key names that place.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, object] = {}
+        self._closing = AsyncExitStack()
+
+    def one(
+        self,
+        make: Callable[[], T],
+        *key: Hashable,
+        close: Callable[[T], Awaitable[None]] | None = None,
+    ) -> T:
+        """Return what was made under this key, or make it.
+
+        Args:
+            make: makes it.
+            key: tells it from everything else in here.
+            close: what the audit calls with it in the end; None: nothing.
+        """
+        if key not in self._made:
+            made = make()
+            self._made[key] = made
+            if close is not None:
+                self._closing.push_async_callback(close, made)
+        return cast(T, self._made[key])
+
+    async def close(self) -> None:
+        """Close all that wants to be closed, and forget everything."""
+        self._made.clear()
+        await self._closing.aclose()
+
+
 class Ledger:
     """Every request made for one location, kept even when the probe is cancelled."""
 
@@ -166,10 +223,13 @@ class Assignment:
         location: where to look.
         vantage: from where.
         source: what is known of the source; None for the source itself, or if there is none.
+        upstreams: what is known of each place further up, nearest first and the source last; empty
+            if the chain is not declared up to the source, or if nothing is gone from there.
         policy: what requests may do.
         credentials: how to get in.
         limits: per-host bounds.
         ledger: where the guard records each request.
+        shared: what all probes of this audit have in common; None: nothing.
         user_agent_suffix: appended to every User-Agent: the program and its contact.
         now: the clock, UTC.
     """
@@ -178,15 +238,33 @@ class Assignment:
     location: Location
     vantage: Vantage
     source: SourceFacts | None = None
+    upstreams: tuple[Hop, ...] = ()
     policy: GuardPolicy = field(default_factory=GuardPolicy)
     credentials: Credentials = field(default_factory=Credentials)
     limits: HostLimits
     ledger: Ledger
+    shared: Shared | None = None
     user_agent_suffix: str
     now: Callable[[], datetime]
 
 
 Observe = Callable[[Assignment], Awaitable[Observation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a scan met on disk.
+
+    Attributes:
+        path: of a directory or a regular file.
+        names: of what lies in the directory; None for a file.
+    """
+
+    path: Path
+    names: frozenset[str] | None = None
+
+
+Recognise = Callable[[Met], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +288,13 @@ class ProbeKind:
         views: the views that its places must be asked in. A view without an answer makes a place
             `unknown`, so that a probe which forgets one turns nothing green. Empty: not checked.
         defaults_to_pip_index: whether a location without URL means the index that pip uses.
+        prepare: imports and loads what observing such a place will need, before anything is timed;
+            None: there is nothing to prepare. What it raises does not matter.
         verified: program and version it was tested with; "" for *unverified*.
         unverified: what it relies on that no test of this version has seen on the real thing.
+        recognises: whether something on disk is a place of this kind, from its names and, of a
+            file, its first bytes; None: it is never found by a scan.
+        owns_subtree: whether nothing else is looked for below such a place.
         revision: of this interface, `API_REVISION`.
     """
 
@@ -228,8 +311,11 @@ class ProbeKind:
     hosts_files_elsewhere_itself: bool = False
     views: tuple[View, ...] = ()
     defaults_to_pip_index: bool = False
+    prepare: Callable[[Location, Credentials], None] | None = None
     verified: str = ""
     unverified: tuple[str, ...] = ()
+    recognises: Recognise | None = None
+    owns_subtree: bool = True
     revision: int = API_REVISION
 
     def facts(self) -> KindFacts:

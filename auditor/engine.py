@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-
-from aiolimiter import AsyncLimiter
 
 from auditor.contracts import (
     Assignment,
     Credentials,
     GuardPolicy,
+    Hop,
     Ledger,
     ProbeKind,
+    Shared,
     SourceFacts,
 )
 from auditor.errors import Denied, GuardRefused, Malformed, ProbeError, Unreachable
-from auditor.model import Fingerprint, Incident, Location, Observation, Outcome, PageOutcome, Plan
-from auditor.verdict.context import find_source
+from auditor.limits import Limits
+from auditor.model import Fingerprint, Incident, Location, Observation, Outcome, Plan
+from auditor.model.source import find_source
+from auditor.upstreams import Upstreams, source_facts
 
 __all__ = ["Audit", "Event", "Limits"]
 
-# Requests that one host gets per second at most, beside the bound on how many at once.
-HOST_RATE_PER_S = 100
+# Between the beginnings of a place's workers: what one has begun sends its requests before the
+# next ones prepare theirs.
+HEAD_START_S = 0.01
 
 INTERRUPTED = "interrupted before this place was seen"
 UNVERIFIED = "certificates were not verified here (insecure = true): anybody may have answered"
@@ -50,37 +53,6 @@ class Event:
     total: int
 
 
-class Limits:
-    """Bounds shared by every probe of an audit: places at once; per host, at once and per second.
-
-    Places are counted rather than requests: a place asks its four views at once, and making one
-    place wait for another's answers would make the audit slower than its slowest place.
-    """
-
-    def __init__(self, concurrency: int, concurrency_per_host: int) -> None:
-        self._places = asyncio.Semaphore(concurrency)
-        self._per_host = concurrency_per_host
-        self._hosts: dict[str, tuple[asyncio.Semaphore, AsyncLimiter]] = {}
-
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Wait until one more place may be looked at, and hold that."""
-        async with self._places:
-            yield
-
-    @asynccontextmanager
-    async def slot(self, host: str) -> AsyncIterator[None]:
-        """Wait for a place on that host (`name:port`) and hold it."""
-        if host not in self._hosts:
-            self._hosts[host] = (
-                asyncio.Semaphore(self._per_host),
-                AsyncLimiter(HOST_RATE_PER_S, time_period=1),
-            )
-        at_once, rate = self._hosts[host]
-        async with at_once, rate:
-            yield
-
-
 class Audit:
     """One look at every location of a plan.
 
@@ -101,23 +73,36 @@ class Audit:
         self._credentials = credentials
         self._kinds = kinds
         self._on_event = on_event or (lambda event: None)
-        self._learnt: Mapping[str, tuple[Fingerprint, ...]] = {}
+        self._incidents = {incident.id: incident for incident in plan.incidents}
+        self._shared = Shared()
         self._total = len(plan.incidents) * len(plan.locations)
         self._done = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
+        self._prepare()
+
     async def run(self) -> tuple[Observation, ...]:
         """Look at every location and return one observation for each, in the plan's order."""
+        try:
+            return await self._run()
+        finally:
+            await self._shared.close()
+
+    async def _run(self) -> tuple[Observation, ...]:
         self._limits = Limits(self._plan.concurrency, self._plan.concurrency_per_host)
         source = find_source(self._plan.locations)
+        self._upstreams = Upstreams(self._plan.locations, source)
         rest = [loc for loc in self._plan.locations if source is None or loc.name != source.name]
         found: list[Observation] = []
         if source is not None:
             found.extend(await self._fan_out([source], {}))
-        facts = {o.incident: _source_facts(o, self._incident(o.incident)) for o in found}
-        self._learnt = {o.incident: _fingerprints(o, self._incident(o.incident)) for o in found}
+        facts = {o.incident: source_facts(o, self._incidents[o.incident]) for o in found}
+        for observation in found:
+            incident = self._incidents[observation.incident]
+            known = (*incident.fingerprints, *_fingerprints(observation, incident))
+            self._incidents[incident.id] = replace(incident, fingerprints=known)
         found.extend(await self._fan_out(rest, facts))
-        return tuple(sorted(found, key=self._plan_order))
+        return self._in_plan_order(found)
 
     def stop(self) -> None:
         """Finish early: what has not been seen yet becomes `skipped`, saying so."""
@@ -131,11 +116,13 @@ class Audit:
         """Look at all of these at once; a location's own incidents share a few workers."""
         seen: list[Observation] = []
         self._tasks = {
-            asyncio.create_task(self._visit(location, queue, facts, seen))
+            asyncio.create_task(self._visit(location, queue, facts, seen, worker * HEAD_START_S))
             for location in locations
             for queue in [iter(self._plan.incidents)]
-            for _ in range(min(self._plan.concurrency_per_host, len(self._plan.incidents)))
+            for worker in range(min(self._plan.concurrency_per_host, len(self._plan.incidents)))
         }
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
         if self.interrupted:
             self.stop()
         for result in await asyncio.gather(*self._tasks, return_exceptions=True):
@@ -144,21 +131,30 @@ class Audit:
                 raise result
         return [*seen, *self._unseen(locations, seen)]
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._upstreams.give_up()
+
     async def _visit(
         self,
         location: Location,
         incidents: Iterator[Incident],
         facts: Mapping[str, SourceFacts],
         seen: list[Observation],
+        wait_s: float,
     ) -> None:
-        """Work through the incidents that are left for one location."""
+        """Work through the incidents that are left for one location, after a while."""
+        if wait_s:
+            await asyncio.sleep(wait_s)
         for incident in incidents:
             if self.interrupted:
                 break
-            async with self._limits.place():
+            upstreams = await self._upstreams.above(location, incident)
+            async with self._limits.place(location.name):
                 self._tell(location, incident, "started", None)
                 source = facts.get(incident.id)
-                observation, cancelled = await self._look(location, incident, source)
+                observation, cancelled = await self._look(location, incident, source, upstreams)
+            self._upstreams.saw(location, incident, observation)
             seen.append(observation)
             self._done += 1
             self._tell(location, incident, "finished", observation)
@@ -166,7 +162,11 @@ class Audit:
                 break
 
     async def _look(
-        self, location: Location, incident: Incident, source: SourceFacts | None
+        self,
+        location: Location,
+        incident: Incident,
+        source: SourceFacts | None,
+        upstreams: tuple[Hop, ...],
     ) -> tuple[Observation, bool]:
         """Let the probe look, within the location's deadline; whatever happens is an observation.
 
@@ -187,7 +187,7 @@ class Audit:
             detail = f"this version has no probe for places of kind {location.kind}"
             return replace(blank, detail=detail), False
         cancelled = False
-        assignment = self._assignment(location, incident, source, ledger)
+        assignment = self._assignment(location, incident, source, upstreams, ledger)
         try:
             async with asyncio.timeout(location.timeout_s):
                 observation = await kind.observe(assignment)
@@ -203,20 +203,22 @@ class Audit:
         location: Location,
         incident: Incident,
         source: SourceFacts | None,
+        upstreams: tuple[Hop, ...],
         ledger: Ledger,
     ) -> Assignment:
         plan = self._plan
         contact = f" (+{plan.contact})" if plan.contact else ""
-        known = (*incident.fingerprints, *self._learnt.get(incident.id, ()))
         return Assignment(
-            incident=replace(incident, fingerprints=known),
+            incident=self._incidents[incident.id],
             location=location,
             vantage=plan.vantage,
             source=source,
+            upstreams=upstreams,
             policy=GuardPolicy(inert=plan.inert, allow_store=plan.allow_store),
             credentials=self._credentials.get(location.name, Credentials()),
             limits=self._limits,
             ledger=ledger,
+            shared=self._shared,
             user_agent_suffix=f"propagation-auditor/{plan.tool_version}{contact}",
             now=lambda: datetime.now(UTC),
         )
@@ -253,19 +255,19 @@ class Audit:
             )
         )
 
-    def _incident(self, incident_id: str) -> Incident:
-        return next(i for i in self._plan.incidents if i.id == incident_id)
+    def _in_plan_order(self, found: Iterable[Observation]) -> tuple[Observation, ...]:
+        incidents = {incident.id: n for n, incident in enumerate(self._plan.incidents)}
+        places = {location.name: n for n, location in enumerate(self._plan.locations)}
+        return tuple(sorted(found, key=lambda o: (incidents[o.incident], places[o.location])))
 
-    def _plan_order(self, observation: Observation) -> tuple[int, int]:
-        incidents = [i.id for i in self._plan.incidents]
-        locations = [loc.name for loc in self._plan.locations]
-        return incidents.index(observation.incident), locations.index(observation.location)
-
-
-def _source_facts(observation: Observation, incident: Incident) -> SourceFacts:
-    read = [p for p in observation.pages if p.outcome is PageOutcome.OBSERVED]
-    lists_fix = any(incident.is_named_fixed(c.version) for p in read for c in p.candidates)
-    return SourceFacts(name=observation.location, lists_fix=lists_fix if read else None)
+    def _prepare(self) -> None:
+        """Import what the probes will need: within the event loop everything would wait for it."""
+        for location in self._plan.locations:
+            kind = self._kinds.get(location.kind)
+            if kind is not None and kind.prepare is not None:
+                # Whatever is wrong is met again, and told, when the place is looked at.
+                with suppress(Exception):
+                    kind.prepare(location, self._credentials.get(location.name, Credentials()))
 
 
 def _fingerprints(observation: Observation, incident: Incident) -> tuple[Fingerprint, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from functools import partial
+from importlib.metadata import EntryPoint, distribution, entry_points
 from typing import TypeVar
 
 from auditor.contracts import API_REVISION, ProbeKind, ReportFormat
@@ -16,6 +17,7 @@ __all__ = [
     "RENDERERS",
     "PluginInfo",
     "describe_plugins",
+    "find_format",
     "format_names",
     "load_format",
     "load_formats",
@@ -26,6 +28,7 @@ PROBES = f"propagation_auditor.probes.v{API_REVISION}"
 _Plugin = TypeVar("_Plugin", ProbeKind, ReportFormat)
 
 RENDERERS = f"propagation_auditor.renderers.v{API_REVISION}"
+_DISTRIBUTION = "propagation-auditor"
 _FAMILIES = ("propagation_auditor.probes", "propagation_auditor.renderers")
 
 
@@ -53,13 +56,38 @@ class PluginInfo:
         return not self.problem
 
 
+class _Kinds(Mapping[str, ProbeKind]):
+    """Kinds by name, each loaded when it is first looked at: most audits need two or three."""
+
+    def __init__(self, points: Mapping[str, EntryPoint]) -> None:
+        self._points = points
+        self._loaded: dict[str, ProbeKind] = {}
+
+    def __getitem__(self, name: str) -> ProbeKind:
+        if name not in self._loaded:
+            self._loaded[name] = _load(self._points[name], ProbeKind)
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._points
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._points)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+
 def load_kinds() -> Mapping[str, ProbeKind]:
-    """Load every kind of location that is installed.
+    """Find every kind of location that is installed.
+
+    Looking one up loads it, and raises RegistryError if it cannot be loaded or its revision does
+    not fit. What an audit does not need cannot hinder it.
 
     Raises:
-        RegistryError: one cannot be loaded, two claim one name, or a revision does not fit.
+        RegistryError: two distributions claim one name.
     """
-    return {name: _load(point, ProbeKind) for name, point in _unique(PROBES).items()}
+    return _Kinds(_unique(PROBES))
 
 
 def load_formats() -> Mapping[str, ReportFormat]:
@@ -78,6 +106,25 @@ def load_format(name: str) -> ReportFormat:
     Raises:
         RegistryError: there is none of that name, or it cannot be loaded.
     """
+    return _load(_format_point(name), ReportFormat)
+
+
+def find_format(name: str) -> Callable[[], ReportFormat]:
+    """Find one report format; what is returned loads it, which for one of ours never fails.
+
+    Another's is loaded at once: nobody shall look for minutes and then not get the report.
+
+    Raises:
+        RegistryError: as `load_format`.
+    """
+    point = _format_point(name)
+    late = partial(_load, point, ReportFormat)
+    if point not in distribution(_DISTRIBUTION).entry_points:
+        late()
+    return late
+
+
+def _format_point(name: str) -> EntryPoint:
     points = _unique(RENDERERS)
     if name not in points:
         close = difflib.get_close_matches(name, points, n=1)
@@ -85,7 +132,7 @@ def load_format(name: str) -> ReportFormat:
         raise RegistryError(
             f"no report format is called {name!r}; {hint}known: {', '.join(sorted(points))}"
         )
-    return _load(points[name], ReportFormat)
+    return points[name]
 
 
 def describe_plugins() -> tuple[PluginInfo, ...]:

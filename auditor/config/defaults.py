@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import platformdirs
-
 from auditor.config.document import Document
 from auditor.config.pip_settings import PipSettings
 from auditor.contracts import ProbeKind
 
-__all__ = ["PIP_ORIGIN", "add_default_locations", "client_caches"]
+__all__ = ["PIP_ORIGIN", "add_default_locations", "client_caches", "is_trusted", "uv_cache"]
 
 # How the origin of everything begins that pip's configuration says.
 PIP_ORIGIN = "pip's configuration"
@@ -67,12 +65,13 @@ def _access(pip: PipSettings, url: str) -> Element:
         "ca_file": pip.cert,
         "client_cert": pip.client_cert,
         "via": pip.proxy,
-        "insecure": _is_trusted(pip, url) or None,
+        "insecure": is_trusted(pip, url) or None,
     }
     return {key: value for key, value in access.items() if value is not None}
 
 
-def _is_trusted(pip: PipSettings, url: str) -> bool:
+def is_trusted(pip: PipSettings, url: str) -> bool:
+    """Say whether pip does not verify the certificate of a host."""
     try:
         parts = urlsplit(url)
         names = {parts.hostname, f"{parts.hostname}:{parts.port}"}
@@ -83,13 +82,18 @@ def _is_trusted(pip: PipSettings, url: str) -> bool:
 
 def client_caches(pip: PipSettings, environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Name the caches of this user's installers: kind, program, path."""
+    import platformdirs  # here, as most audits name their locations
+
     yield "pip-cache", "pip", pip.cache_dir or platformdirs.user_cache_dir("pip", appauthor=False)
-    yield "uv-cache", "uv", environ.get("UV_CACHE_DIR") or _uv_cache(environ)
+    yield "uv-cache", "uv", environ.get("UV_CACHE_DIR") or uv_cache(environ)
 
 
-def _uv_cache(environ: Mapping[str, str]) -> str:
+def uv_cache(environ: Mapping[str, str]) -> str:
+    """Return the directory of uv's cache, as an unconfigured uv chooses it."""
     # https://docs.astral.sh/uv/reference/storage/: XDG also on macOS, unlike platformdirs
     if os.name == "nt":
+        import platformdirs
+
         return str(Path(platformdirs.user_data_dir(appauthor=False)) / "uv" / "cache")
     base = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return str(Path(base) / "uv")

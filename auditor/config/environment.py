@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from auditor.config.checking import keys_of
 from auditor.config.document import Document
 from auditor.config.schema import AuditTable
 
@@ -12,12 +13,12 @@ __all__ = ["VARIABLE_PREFIX", "apply_environment", "from_text"]
 VARIABLE_PREFIX = "AUDITOR_"
 
 # Keys whose text stays text, whatever it looks like.
-_TEXT_KEYS = frozenset({"contact", "history"})
+_TEXT_KEYS = frozenset({"contact", "history", "public_mirrors_file"})
 
 
 def apply_environment(document: Document, environ: Mapping[str, str]) -> Document:
     """Return a copy in which the variables win over the file."""
-    for key in AuditTable.model_fields:
+    for key in keys_of(AuditTable):
         name = f"{VARIABLE_PREFIX}{key.upper()}"
         if value := environ.get(name):
             document = document.with_value("audit", key, from_text(key, value), name)

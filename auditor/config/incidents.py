@@ -10,10 +10,11 @@ from packaging.version import Version
 
 from auditor.config.lines import KeyPath
 from auditor.config.problems import Problems
-from auditor.config.schema import IncidentTable
+from auditor.config.schema import BrokenFileTable, IncidentTable
 from auditor.config.suggest import did_you_mean
 from auditor.config.tables import Placed
 from auditor.model import Fingerprint, Incident, VersionRule
+from auditor.model.filename import version_in
 from auditor.selection.environments import parse_environment
 
 __all__ = ["build_incidents", "chosen_incidents", "default_id"]
@@ -29,6 +30,7 @@ def build_incidents(
     _check_ids(built, problems)
     for path, incident in built:
         _check_environments(path, incident, problems)
+        _check_files(path, incident, problems)
         for key, text in _version_problems(incident):
             problems.add((*path, key), text)
     return built
@@ -52,9 +54,24 @@ def _incident(table: IncidentTable) -> Incident:
         project=table.project,
         broken=table.broken,
         fixed=table.fixed,
-        fingerprints=tuple(Fingerprint(sha256=digest) for digest in table.broken_hashes),
+        fingerprints=(
+            *(_fingerprint(file, table.project) for file in table.broken_files),
+            *(Fingerprint(sha256=digest) for digest in table.broken_hashes),
+        ),
         environments=table.environments,
         published_at=table.published_at,
+    )
+
+
+def _fingerprint(file: BrokenFileTable, project: str) -> Fingerprint:
+    return Fingerprint(
+        filename=file.filename,
+        version=version_in(file.filename, project),
+        size=file.size,
+        sha256=file.sha256,
+        md5=file.md5,
+        crc32=file.crc32,
+        url=file.url,
     )
 
 
@@ -71,6 +88,19 @@ def _check_ids(built: Sequence[tuple[KeyPath, Incident]], problems: Problems) ->
         if incident.id in seen:
             problems.add((*path, "id"), f"{incident.id!r} is used twice; give each its own id")
         seen.add(incident.id)
+
+
+def _check_files(path: KeyPath, incident: Incident, problems: Problems) -> None:
+    seen: set[str] = set()
+    for index, file in enumerate(f for f in incident.fingerprints if f.filename):
+        key, name = (*path, "broken_files", index, "filename"), file.filename or ""
+        if not incident.is_broken(file.version):
+            problems.add(
+                key, f"{name!r} is no file of a broken release of {incident.project}; remove it"
+            )
+        if name in seen:
+            problems.add(key, f"{name!r} is named twice; say all that is known of it in one place")
+        seen.add(name)
 
 
 def _check_environments(path: KeyPath, incident: Incident, problems: Problems) -> None:

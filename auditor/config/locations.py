@@ -83,6 +83,9 @@ class LocationBuilder:
         text = table.url
         if text is None and table.path is None and self._asks_pips_index(table.kind):
             text = self.pip_index.url
+        if text is None and table.bucket and table.kind == "s3":
+            # One place has one address, however it was written: reports and commands show it.
+            text = f"s3://{table.bucket}/{table.prefix or ''}"
         if text is None:
             return Address()
         try:
@@ -138,8 +141,9 @@ class LocationBuilder:
                 str(settings["cache_path"]), self._directory(placed)
             )
         for key, found in (("bucket", address.bucket), ("prefix", address.prefix)):
-            if found is not None:
-                settings.setdefault(key, found)
+            if found is not None and settings.setdefault(key, found) != found:
+                text = f"is not the one that url names ({found!r}); remove one of them"
+                self.problems.add((*placed.path, key), text)
         if self._asks_pips_index(table.kind) and self._is_builtin(address):
             settings["pip_builtin"] = True
         return settings

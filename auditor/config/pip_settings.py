@@ -15,7 +15,7 @@ from typing import Protocol, cast
 from auditor.config.addresses import parse_url
 from auditor.errors import UsageError
 
-__all__ = ["PipIndex", "PipSettings", "read_pip_settings"]
+__all__ = ["PipIndex", "PipSettings", "builtin_index", "read_pip_settings"]
 
 _TRUE_WORDS = frozenset({"y", "yes", "t", "true", "on", "1"})  # pip._internal.utils.misc.strtobool
 
@@ -84,7 +84,7 @@ def read_pip_settings() -> PipSettings:
         UsageError: pip cannot read them itself.
     """
     values = _install_values(_load().items())
-    builtin = str(importlib.import_module("pip._internal.models.index").PyPI.simple_url)
+    builtin = builtin_index()
     no_index = values.get("no-index", "").strip().lower() in _TRUE_WORDS
     return PipSettings(
         index_url=None if no_index else values.get("index-url", "").strip() or builtin,
@@ -97,6 +97,11 @@ def read_pip_settings() -> PipSettings:
         proxy=values.get("proxy"),
         cache_dir=values.get("cache-dir"),
     )
+
+
+def builtin_index() -> str:
+    """Return the index that an unconfigured pip asks."""
+    return str(importlib.import_module("pip._internal.models.index").PyPI.simple_url)
 
 
 def _load() -> _Configuration:

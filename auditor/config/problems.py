@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
+from auditor.config.checking import Mistake, TableError
 from auditor.config.document import Document
 from auditor.config.lines import KeyPath
 from auditor.config.suggest import did_you_mean
@@ -29,18 +27,17 @@ _SAMPLES = {
     "url": '"http://127.0.0.1:8000/simple/"',
     "path": '"/srv/wheels"',
     "bucket": '"wheels"',
+    "filename": '"brokenpkg-1.2.3-py3-none-any.whl"',
 }
 
-# pydantic's error types: https://docs.pydantic.dev/latest/errors/validation_errors/
+# By kind of mistake; those that need more than a text are in `_text`.
 _TEXTS: Mapping[str, str] = {
     "string_type": "must be a text; put it in quotes",
     "int_type": "must be a whole number; write it without quotes",
     "bool_type": "must be true or false; write it without quotes",
-    "list_type": 'must be a list; write ["…"]',
     "tuple_type": 'must be a list; write ["…"]',
     "model_type": "must be a table; see config.example.toml",
     "date_type": "must be a day; write 2026-12-31, without quotes",
-    "date_from_datetime_inexact": "must be a day; write 2026-12-31",
     "datetime_type": "must be a date and time; write 2026-11-20T10:00:00Z, without quotes",
     "timezone_aware": "has no offset from UTC; append Z, as in 2026-11-20T10:00:00Z",
     "too_short": "must not be empty; name at least one",
@@ -66,20 +63,19 @@ class Problems:
         self._found.append((origin, f"{origin}: {text}"))
 
     def add_invalid(
-        self, path: KeyPath, error: ValidationError, known: Mapping[str, Iterable[str]]
+        self, path: KeyPath, error: TableError, known: Mapping[str, Iterable[str]]
     ) -> None:
-        """Add everything that pydantic found in one table.
+        """Add everything that was found in one table.
 
         Args:
             path: of the table.
             known: keys that may stand in it, by the table's name.
         """
-        keys = tuple(known.get(str(path[0]), ()))
-        found = error.errors(include_url=False, include_input=False)
-        for details in found:
-            if details["type"] == "too_short" and _has_bad_items(details["loc"], found):
-                continue  # pydantic counts only the items that are right
-            self.add((*path, *details["loc"]), _text(details, keys))
+        for mistake in error.mistakes:
+            # The innermost table that is known: that of the key, or one in its value.
+            names = [str(path[0]), *map(str, mistake.path[:-1])]
+            keys = next((tuple(known[name]) for name in reversed(names) if name in known), ())
+            self.add((*path, *mistake.path), _text(mistake, keys))
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -106,31 +102,27 @@ class Problems:
         return "" if {path, key} & self._document.origins.keys() else f"{names[-1]}: "
 
 
-def _has_bad_items(path: tuple[int | str, ...], found: Sequence[ErrorDetails]) -> bool:
-    return any(d["loc"][: len(path)] == path and d["loc"] != path for d in found)
-
-
 def _line(origin: str) -> float:
     found = _LINE.search(origin)
     return int(found[1]) if found else float("inf")
 
 
-def _text(details: ErrorDetails, keys: tuple[str, ...]) -> str:
-    kind, context = details["type"], details.get("ctx", {})
-    key = str(details["loc"][-1]) if details["loc"] else ""
+def _text(mistake: Mistake, keys: tuple[str, ...]) -> str:
+    kind, context = mistake.kind, mistake.context
+    key = str(mistake.path[-1]) if mistake.path else ""
     if kind in _TEXTS:
         return _TEXTS[kind]
     special: Mapping[str, Callable[[], str]] = {
         "extra_forbidden": lambda: _unknown_key(key, keys),
         "missing": lambda: f"is missing; add {key} = {_SAMPLES.get(key, '…')}",
-        "value_error": lambda: str(context.get("error", details["msg"])),
+        "value_error": lambda: str(context["error"]),
         "greater_than_equal": lambda: f"is too small; write at least {context.get('ge')}",
         "less_than_equal": lambda: f"is too large; write at most {context.get('le')}",
         "string_too_long": lambda: f"is too long; keep to {context.get('max_length')} characters",
         "literal_error": lambda: f"is not known; write {context.get('expected')}",
         "enum": lambda: f"is not known; write {context.get('expected')}",
     }
-    return special[kind]() if kind in special else f"{details['msg']}; see config.example.toml"
+    return special[kind]()
 
 
 def _unknown_key(key: str, keys: tuple[str, ...]) -> str:

@@ -18,6 +18,11 @@ from auditor.config.kinds import facts_of
 from auditor.config.locations import LocationBuilder
 from auditor.config.pip_settings import PipIndex
 from auditor.config.problems import Problems
+from auditor.config.public_mirrors import (
+    add_public_mirrors,
+    read_public_mirrors,
+    retired_notes,
+)
 from auditor.config.schema import WaiverTable
 from auditor.config.suggest import did_you_mean
 from auditor.config.tables import Placed, Tables, apply_schema, raw_elements
@@ -38,6 +43,7 @@ class Options:
         incidents: ids to which the audit is limited; empty: all.
         vantage: from where we look; None: the host's name.
         grace, inert, allow_store: as in `Plan`.
+        public_mirrors: whether the public mirrors are looked at as well.
         needs_incident: whether a document without an incident is an error.
     """
 
@@ -46,6 +52,7 @@ class Options:
     grace: bool = False
     inert: bool = False
     allow_store: bool = False
+    public_mirrors: bool = False
     needs_incident: bool = True
 
 
@@ -98,6 +105,11 @@ def resolve(
     notes: tuple[str, ...] = ()
     if not raw_elements(document, "locations") and "locations" not in document.data:
         document, notes = add_default_locations(document, pip_index.settings, kinds, environ)
+    mirrors_file = _file(document, "public_mirrors_file")
+    if options.public_mirrors:
+        today = (now or datetime.now(UTC)).date()
+        document, more = add_public_mirrors(document, read_public_mirrors(mirrors_file), today)
+        notes = (*notes, *more)
     problems = Problems(document)
     tables = apply_schema(document, kinds, problems)
     incidents = _incidents(document, tables, options, problems)
@@ -117,18 +129,19 @@ def resolve(
     problems.raise_all()
     locations = tuple(location for location, _ in located)
     plan = _plan(tables, options, kinds, locations)
+    ended = retired_notes(mirrors_file, ((each.name, each.url) for each in locations))
     return Resolved(
         plan=replace(
             plan,
             incidents=incidents,
             waivers=waivers,
             created_at=now or plan.created_at,
-            notes=(*notes, *plan.notes, *trust_notes(located)),
+            notes=(*notes, *plan.notes, *trust_notes(located), *ended),
         ),
         credentials={location.name: credentials for location, credentials in located},
         document=document,
-        history=_history(document, tables),
-        warnings=tuple(builder.warnings),
+        history=_file(document, "history"),
+        warnings=(*builder.warnings, *ended),
     )
 
 
@@ -239,9 +252,11 @@ def _notes(
     return tuple(notes)
 
 
-def _history(document: Document, tables: Tables) -> Path | None:
-    if tables.audit.history is None:
+def _file(document: Document, key: str) -> Path | None:
+    """The file that a key of `[audit]` names, if it is a text at all; the schema judges that."""
+    table = document.data.get("audit")
+    name = table.get(key) if isinstance(table, Mapping) else None
+    if not isinstance(name, str) or not name:
         return None
-    is_from_file = document.origin(("audit", "history")).startswith(f"{document.name}:")
-    directory = document.directory if is_from_file else None
-    return Path(absolute_path(tables.audit.history, directory))
+    is_from_file = document.origin(("audit", key)).startswith(f"{document.name}:")
+    return Path(absolute_path(name, document.directory if is_from_file else None))

@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainValidator
-
+from auditor.config.checking import AfterValidator, AwareDatetime, Field, PlainValidator, Table
 from auditor.config.values import (
     SecretReference,
+    hexadecimal,
     parse_duration,
+    parse_file_url,
+    parse_filename,
     parse_incident_id,
     parse_name,
     parse_project,
@@ -30,6 +32,7 @@ __all__ = [
     "KIND_KEYS",
     "TABLES",
     "AuditTable",
+    "BrokenFileTable",
     "IncidentTable",
     "LocationTable",
     "NotifyTable",
@@ -43,18 +46,10 @@ Timeout = Annotated[float, PlainValidator(parse_timeout)]
 Secret = Annotated[SecretReference, PlainValidator(parse_secret)]
 YesOrText = Annotated[bool | str, PlainValidator(parse_yes_or_text)]
 VersionText = Annotated[str, AfterValidator(parse_version_rule)]
-Versions = Annotated[tuple[VersionText, ...], Field(min_length=1, strict=False)]
-Digests = Annotated[tuple[Annotated[str, AfterValidator(parse_sha256)], ...], Field(strict=False)]
-Texts = Annotated[tuple[str, ...], Field(strict=False)]
-Statuses = Annotated[
-    tuple[Annotated[Status, PlainValidator(parse_status)], ...], Field(strict=False)
-]
-
-
-class Table(BaseModel):
-    """One table of the file: strict types, no unknown keys, no input shown in errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+Versions = Annotated[tuple[VersionText, ...], Field(min_length=1)]
+Digests = tuple[Annotated[str, AfterValidator(parse_sha256)], ...]
+Texts = tuple[str, ...]
+Statuses = tuple[Annotated[Status, PlainValidator(parse_status)], ...]
 
 
 class AuditTable(Table):
@@ -67,6 +62,7 @@ class AuditTable(Table):
         contact: goes into the User-Agent; "" for none.
         history: file of past runs; None: none is kept.
         fail_on: statuses that make the audit fail.
+        public_mirrors_file: list of public mirrors in place of the one that is shipped.
     """
 
     timeout_s: Timeout = 30.0
@@ -75,6 +71,25 @@ class AuditTable(Table):
     contact: Annotated[str, Field(max_length=200, pattern=r"^[ -~]*$")] = ""
     history: str | None = None
     fail_on: Statuses = DEFAULT_FAIL_ON
+    public_mirrors_file: Annotated[str, Field(min_length=1)] | None = None
+
+
+class BrokenFileTable(Table):
+    """One element of `broken_files`: a broken artifact, by all that is known of it.
+
+    Attributes:
+        filename: as on the index.
+        sha256, md5, crc32: hexadecimal digests; None if not known.
+        size: bytes; None if not known.
+        url: where the source offers it; None if not known.
+    """
+
+    filename: Annotated[str, AfterValidator(parse_filename)]
+    sha256: Annotated[str, AfterValidator(hexadecimal("sha256", 64))] | None = None
+    md5: Annotated[str, AfterValidator(hexadecimal("md5", 32))] | None = None
+    crc32: Annotated[str, AfterValidator(hexadecimal("crc32", 8))] | None = None
+    size: Annotated[int, Field(ge=0)] | None = None
+    url: Annotated[str, AfterValidator(parse_file_url)] | None = None
 
 
 class IncidentTable(Table):
@@ -85,6 +100,8 @@ class IncidentTable(Table):
         project: normalised name.
         broken, fixed: versions or specifiers.
         broken_hashes: sha256 digests of broken artifacts, without the prefix.
+        broken_files: broken artifacts by name, with whatever else is known of each. Stores differ
+            in what they can match, and after a deletion the source does not say it any more.
         published_at: when the fix was published; None: learnt from the source.
         environments: interpreter and platform tags; empty means the default matrix.
     """
@@ -94,6 +111,7 @@ class IncidentTable(Table):
     broken: Versions
     fixed: Versions
     broken_hashes: Digests = ()
+    broken_files: tuple[BrokenFileTable, ...] = ()
     published_at: AwareDatetime | None = None
     environments: Texts = ()
 
@@ -131,7 +149,7 @@ class LocationTable(Table):
     expected_lag: Duration | None = None
     required: bool | None = None
     group: Name | None = None
-    role: Annotated[Role, Field(strict=False)] | None = None
+    role: Role | None = None
     samples: Annotated[int, Field(ge=1, le=100)] = 1
     rebuilds: bool = False
     timeout_s: Timeout | None = None
@@ -183,7 +201,7 @@ class NotifyTable(Table):
 
     kind: Literal["webhook", "slack", "email", "apprise"]
     url: Secret
-    on: Annotated[tuple[Literal["change"], ...], Field(min_length=1, strict=False)] = ("change",)
+    on: Annotated[tuple[Literal["change"], ...], Field(min_length=1)] = ("change",)
 
 
 # What may stand in the file. The value is the table's model, and whether it repeats.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 
+from auditor.config.checking import check
 from auditor.config.document import DEFAULT_ORIGIN
 from auditor.config.incidents import default_id
 from auditor.config.lines import KeyPath
@@ -13,7 +14,7 @@ from auditor.config.resolve import Resolved
 from auditor.config.schema import AuditTable
 from auditor.config.tables import raw_elements
 from auditor.config.values import SecretReference, parse_secret
-from auditor.model import Incident, Location, normalise_project
+from auditor.model import Fingerprint, Incident, Location, normalise_project
 
 __all__ = ["show"]
 
@@ -44,7 +45,7 @@ def show(resolved: Resolved) -> str:
 def _audit(resolved: Resolved) -> Iterator[str]:
     plan = resolved.plan
     first = raw_audit(resolved).get("timeout_s")
-    table = AuditTable.model_validate({} if first is None else {"timeout_s": first})
+    table = check(AuditTable, {} if first is None else {"timeout_s": first})
     values: Mapping[str, object] = {
         "timeout_s": table.timeout_s,
         "concurrency": plan.concurrency,
@@ -52,6 +53,7 @@ def _audit(resolved: Resolved) -> Iterator[str]:
         "contact": plan.contact,
         "history": str(resolved.history) if resolved.history else None,
         "fail_on": [status.value for status in plan.fail_on],
+        "public_mirrors_file": raw_audit(resolved).get("public_mirrors_file"),
     }
     yield from _table(resolved, ("audit",), values)
 
@@ -81,13 +83,20 @@ def _is_table_of(table: Mapping[str, object], incident: Incident) -> bool:
     )
 
 
+def _file(known: Fingerprint) -> Mapping[str, object]:
+    keys = ("filename", "sha256", "md5", "crc32", "size", "url")
+    return {key: value for key in keys if (value := getattr(known, key)) is not None}
+
+
 def _incident(incident: Incident) -> Mapping[str, object]:
+    known = incident.fingerprints
     return {
         "id": incident.id,
         "project": incident.project,
         "broken": list(incident.broken),
         "fixed": list(incident.fixed),
-        "broken_hashes": [f"sha256:{digest}" for digest in sorted(incident.broken_sha256)] or None,
+        "broken_hashes": [f"sha256:{f.sha256}" for f in known if not f.filename] or None,
+        "broken_files": [_file(f) for f in known if f.filename] or None,
         "published_at": incident.published_at,
         "environments": list(incident.environments) or None,
     }
@@ -148,6 +157,8 @@ def _toml(value: object) -> str:
             return value.isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
+        case dict():
+            return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
         case list():
             return f"[{', '.join(_toml(item) for item in value)}]"
         case int() | float():

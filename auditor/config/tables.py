@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pydantic import ValidationError
-
+from auditor.config.checking import TableError, check, keys_of
 from auditor.config.document import Document
 from auditor.config.lines import KeyPath
 from auditor.config.problems import Problems
 from auditor.config.schema import (
     TABLES,
     AuditTable,
+    BrokenFileTable,
     IncidentTable,
     LocationTable,
     NotifyTable,
@@ -114,7 +114,7 @@ def _locations(
 def _declared_keys(value: object, kinds: Mapping[str, ProbeKind]) -> frozenset[str]:
     kind = kinds.get(str(value.get("kind"))) if isinstance(value, dict) else None
     keys = frozenset(setting.key for setting in kind.settings) if kind else frozenset()
-    return keys - LocationTable.model_fields.keys()
+    return keys - keys_of(LocationTable).keys()
 
 
 def _split(value: object, keys: frozenset[str]) -> tuple[object, Mapping[str, object]]:
@@ -132,8 +132,11 @@ def _validate(
     declared: frozenset[str] = frozenset(),
 ) -> T | None:
     try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        known = {str(path[0]): (*model.model_fields, *sorted(declared))}
+        return check(model, value)
+    except TableError as error:
+        known = {
+            str(path[0]): (*keys_of(model), *sorted(declared)),
+            "broken_files": tuple(keys_of(BrokenFileTable)),
+        }
         problems.add_invalid(path, error, known)
         return None

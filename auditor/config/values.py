@@ -7,6 +7,7 @@ Each function takes what stands in the file and returns what it means, or raises
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -16,7 +17,10 @@ from auditor.model import Status, VersionRule, normalise_project
 
 __all__ = [
     "SecretReference",
+    "hexadecimal",
     "parse_duration",
+    "parse_file_url",
+    "parse_filename",
     "parse_incident_id",
     "parse_name",
     "parse_project",
@@ -37,6 +41,7 @@ _DURATION = re.compile(rf"(?:{_DURATION_PART.pattern}\s*)+")
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _INCIDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _SHA256 = re.compile(r"sha256:([0-9a-fA-F]{64})")
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
 _MAX_NAME_CHARS = 200
 
 
@@ -98,6 +103,39 @@ def parse_sha256(value: str) -> str:
     if found is None:
         raise ValueError(f"{value!r} is no digest; write sha256: and 64 hexadecimal digits")
     return found[1].lower()
+
+
+def hexadecimal(algorithm: str, digits: int) -> Callable[[str], str]:
+    """Return what reads a digest, in lower case, with or without the algorithm before it."""
+    pattern = re.compile(rf"(?:{algorithm}:)?([0-9a-fA-F]{{{digits}}})")
+
+    def parse(value: str) -> str:
+        found = pattern.fullmatch(value.strip())
+        if found is None:
+            raise ValueError(f"{value!r} is no {algorithm}; write {digits} hexadecimal digits")
+        return found[1].lower()
+
+    return parse
+
+
+def parse_filename(value: str) -> str:
+    """Return the name of a file, as an index lists it."""
+    if not _FILENAME.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is no file name of an index; write it as listed, such as "
+            "brokenpkg-1.2.3-py3-none-any.whl"
+        )
+    return value
+
+
+def parse_file_url(value: str) -> str:
+    """Return the address of a file, which must hold no secret: reports show it."""
+    parts = urlsplit(value)  # ValueError says what is wrong
+    if parts.scheme not in ("http", "https") or not parts.hostname or not value.isprintable():
+        raise ValueError("is no address of a file; write it as the page gave it, http(s)://…")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("has a user, a query or a fragment; leave that out, as reports show it")
+    return value
 
 
 def parse_incident_id(value: str) -> str:

@@ -217,6 +217,8 @@ class Holding:
             copy, which accuses nobody; None if nobody tried.
         answered: HTTP status that the place itself gave when it was asked, safely, for this very
             file; None if it was not asked so.
+        md5, crc32: of the content, in lower-case hexadecimal, where a store keeps these in place of
+            a SHA-256; None if not known.
         evidence: ids into the observation's evidence.
     """
 
@@ -228,6 +230,8 @@ class Holding:
     state: HeldState
     how: str
     answered: int | None = None
+    md5: str | None = None
+    crc32: str | None = None
     evidence: tuple[str, ...] = ()
 
 
@@ -302,6 +306,8 @@ class Observation:
         stated_lag: how far behind it says that it may be; None if it does not say.
         pins: entries about the project in a lock file, an image or an environment. With
             `holdings_complete`, there are no others.
+        traits: what runs here and how it is set up, as far as its ways depend on it, in the words
+            of the behaviour data, such as `closed` of a devpi stage. Empty: nothing is known.
     """
 
     location: str
@@ -325,3 +331,4 @@ class Observation:
     stated_lag: StatedLag | None = None
     samples_asked: int | None = None
     pins: tuple[Pin, ...] = ()
+    traits: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ class RemedyTemplate:
 
     Attributes:
         command: with `{url}`, `{page}` (the project's, with a slash at its end), `{path}`,
-            `{project}`, `{fixed}`, `{broken}`, `{file}` to fill in.
+            `{cache_path}`, `{project}`, `{fixed}`, `{broken}`, `{file}` to fill in.
         effect, caution: what it achieves and what it would break.
         statuses: for which verdicts it is offered.
     """

@@ -16,7 +16,9 @@ from auditor.model import HeldState, Observation, RequestRecord, Touch
 __all__ = ["declaration_problems", "ledger_problems", "observation_problems"]
 
 # As `auditor.verdict.remedies` fills them in. `${HOME}` is the shell's.
-_PLACEHOLDERS = frozenset({"url", "page", "path", "project", "fixed", "broken", "file"})
+_PLACEHOLDERS = frozenset(
+    {"url", "page", "path", "cache_path", "project", "fixed", "broken", "file"}
+)
 _PLACEHOLDER = re.compile(r"(?<!\$)\{(\w+)\}")
 
 

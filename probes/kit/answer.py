@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from auditor.errors import ProbeError
@@ -15,6 +15,8 @@ _MAX_HEADER_CHARS = 2000
 
 def shown(text: str, limit: int = _MAX_HEADER_CHARS) -> str:
     """Make a header value storable: no surrogates, no control characters, bounded."""
+    if len(text) <= limit and text.isprintable():  # nearly always: no surrogate is printable
+        return text
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean[:limit])
     return clean if len(text) <= limit else clean + "…"
@@ -25,19 +27,27 @@ class Headers:
     """Header fields in the order in which they came. Names compare without case."""
 
     fields: tuple[tuple[str, str], ...] = ()
+    _by_name: dict[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_name: dict[str, list[str]] = {}
+        for name, value in self.fields:
+            by_name.setdefault(name.lower(), []).append(value)
+        object.__setattr__(self, "_by_name", by_name)  # frozen, and asked for twenty names a page
 
     def get(self, name: str) -> str | None:
         """Return the first field of that name; None if there is none."""
-        return next(self.all(name), None)
+        values = self._by_name.get(name.lower())
+        return shown(values[0]) if values else None
 
     def all(self, name: str) -> Iterator[str]:
         """Yield every field of that name."""
-        wanted = name.lower()
-        return (shown(value) for key, value in self.fields if key.lower() == wanted)
+        return map(shown, self._by_name.get(name.lower(), ()))
 
     def joined(self, name: str) -> str | None:
         """Return all fields of that name as one list (RFC 9110, section 5.3); None if none."""
-        return ", ".join(self.all(name)) or None
+        values = self._by_name.get(name.lower())
+        return ", ".join(map(shown, values)) or None if values else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,7 @@ class Answer:
         fetched_at: UTC.
         proxy: the proxy that was used, without credentials; None: direct.
         with_credentials: whether any were sent.
+        address: the one that was connected to, where it was chosen among several; None: any.
     """
 
     method: str
@@ -75,3 +86,4 @@ class Answer:
     fetched_at: datetime
     proxy: str | None = None
     with_credentials: bool = False
+    address: str | None = None

@@ -16,6 +16,7 @@ from auditor.model import (
     Outcome,
     Page,
     PageOutcome,
+    Pin,
     StatedLag,
     parse_version,
 )
@@ -69,14 +70,19 @@ def has_fix(pages: Iterable[Page], incident: Incident) -> bool:
 
 
 def _samples_asked(assignment: Assignment, pages: Sequence[Page]) -> int | None:
-    """Tell that several samples were not asked for; None if they were, or should have been.
+    """Tell how many samples were to be asked for, if not as many as the location says.
+
+    Each address of a name that has several is asked as often as the location says.
 
     A copy that lists the fix before its source does is not explained by waiting for the source: one
     answer of several nodes is then too little to call it rolled forward.
     """
-    several = assignment.location.samples > 1
-    once = is_asked_once(assignment) and all(page.sample == 1 for page in pages)
-    return 1 if several and once and not has_fix(pages, assignment.incident) else None
+    samples = assignment.location.samples
+    nodes = max(1, len({page.address for page in pages if page.address}))
+    once = is_asked_once(assignment) and all(page.sample <= nodes for page in pages)
+    if samples > 1 and once and not has_fix(pages, assignment.incident):
+        return nodes
+    return nodes * samples if nodes > 1 else None
 
 
 def conclude(
@@ -95,6 +101,8 @@ def conclude(
     notes: Sequence[str] = (),
     hints: Sequence[Hint] = (),
     stated_lag: StatedLag | None = None,
+    pins: Sequence[Pin] = (),
+    traits: Sequence[str] = (),
     redactor: Redactor | None = None,
 ) -> Observation:
     """Make the observation, with every request that the ledger holds.
@@ -122,5 +130,7 @@ def conclude(
         notes=tuple(notes),
         hints=tuple(hints),
         stated_lag=stated_lag,
+        pins=tuple(pins),
+        traits=tuple(traits),
     )
     return redactor.scrub(observation) if redactor else observation

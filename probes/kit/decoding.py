@@ -99,7 +99,7 @@ class _Inflater(Protocol):
 
 
 def _inflater(window_bits: int, *, partial: bool) -> _Inflater:
-    """Return isal's decompressor where it is installed (extra `speed`).
+    """Return isal's decompressor where it exists for this platform.
 
     The two agree on every whole body, also on damaged ones. How much of a damaged beginning they
     give out before they notice differs, so that beginnings are always read by zlib.

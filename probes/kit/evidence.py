@@ -9,6 +9,7 @@ from pathlib import Path
 
 from auditor.model import Candidate, Evidence, Incident, Yank
 from probes.kit.answer import Answer, shown
+from probes.kit.origins import origin_of
 from probes.kit.redaction import Redactor
 
 __all__ = ["EvidenceRecorder", "curl_command", "entries_that_matter"]
@@ -23,6 +24,7 @@ _RESPONSE_FACTS = (
     *("cache-control", "age", "via", "x-cache", "cache-status", "content-length", "date"),
     *("server", "vary", "location", "retry-after"),
     *("x-served-by", "fastly-debug-path", "fastly-debug-ttl"),
+    *("x-cache-lookup", "x-cache-status", "x-cache-detail", "x-varnish", "x-squid-error"),
 )
 
 
@@ -46,6 +48,8 @@ class EvidenceRecorder:
             value = answer.headers.joined(name)
             if value:  # made safe before it is cut: half a password is still one
                 facts[name] = shown(redact.text(value), 300)
+        if answer.address:
+            facts["address"] = answer.address
         if answer.hops:
             facts["redirected-to"] = redact.url(shown(answer.url, _MAX_URL_CHARS))
         digest = f"sha256:{answer.body_sha256}" if answer.body_sha256 else None
@@ -56,6 +60,19 @@ class EvidenceRecorder:
     def of_failure(self, request: str, problem: str) -> str:
         """Keep that a request got no answer; return the id."""
         return self._keep(self._redactor.text(request), {"error": problem}, None, "", "")
+
+    def of_request(
+        self,
+        request: str,
+        facts: Mapping[str, str],
+        *,
+        digest: str | None = None,
+        excerpt: str = "",
+        reproduce: str = "",
+    ) -> str:
+        """Keep what an interface answered that speaks no plain HTTP; return the id."""
+        command = self._redactor.text(reproduce)
+        return self._keep(self._redactor.text(request), facts, digest, excerpt, command)
 
     def of_disk(
         self,
@@ -100,6 +117,9 @@ def curl_command(answer: Answer, redactor: Redactor) -> str:
         words.append("--head")
     if answer.hops:
         words += ["--location", "--max-redirs", "5"]
+    if answer.address:
+        origin = origin_of(answer.asked_url)
+        words += ["--resolve", f"{origin.host_and_port}:{answer.address}"]
     if answer.proxy:
         words += ["--proxy", redactor.url(answer.proxy)]
     for name, value in answer.sent_headers:

@@ -17,11 +17,12 @@ def file_hosting(pages: Iterable[Page], index_url: str) -> FileHosting:
     That is where a page was found: an index may redirect to another place, which is then the one
     that is looked at. The address that was given stays part of it.
     """
+    # Views that read the same page share its candidates.
+    listings = {(id(p.candidates), p.final_url or p.url): p.candidates for p in pages}
     roots = {
-        ("/".join(candidate.url.split("/", 3)[:3]), page.final_url or page.url)
-        for page in pages
-        for candidate in page.candidates
-        if candidate.url
+        (root, found)
+        for (_, found), candidates in listings.items()
+        for root in {_root(candidate.url) for candidate in candidates if candidate.url}
     }
     if not roots:
         return FileHosting.UNKNOWN
@@ -29,6 +30,12 @@ def file_hosting(pages: Iterable[Page], index_url: str) -> FileHosting:
     if here == {True}:
         return FileHosting.HERE
     return FileHosting.MIXED if True in here else FileHosting.ELSEWHERE
+
+
+def _root(url: str) -> str:
+    """Cut a URL after its host."""
+    end = url.find("/", len("https://"))  # no host is shorter than the one letter that differs
+    return url if end < 0 else url[:end]
 
 
 def _is_at(url: str, index_url: str) -> bool:

@@ -7,6 +7,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from auditor.errors import GuardRefused, Malformed, Unreachable
@@ -50,6 +51,7 @@ class Origin:
         return f"{host}:{self.port}"
 
 
+@lru_cache(maxsize=4096)  # each URL is looked at from a dozen sides
 def origin_of(url: str) -> Origin:
     """Return the origin of an http or https URL.
 
@@ -68,6 +70,7 @@ def origin_of(url: str) -> Origin:
     return Origin(parts.scheme, host.rstrip("."), port or _DEFAULT_PORTS[parts.scheme])
 
 
+@lru_cache(maxsize=4096)
 def is_artifact_url(url: str) -> bool:
     """Say whether a URL looks as if it named a file to install, in its path or in its query.
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import ipaddress
 import os
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from auditor.errors import ProbeError
 from probes.kit.origins import origin_of
 from probes.kit.redaction import redact_url
 
-__all__ = ["proxy_for", "proxy_secrets", "with_login"]
+__all__ = ["Environment", "Proxies", "proxy_for", "proxy_secrets", "with_login"]
 
 
 def proxy_for(url: str, via: str | None) -> str | None:
@@ -29,9 +30,40 @@ def proxy_for(url: str, via: str | None) -> str | None:
     Raises:
         ProbeError: the proxy speaks a protocol that we do not.
     """
-    proxy = via or _environment_proxy(url)
-    if not proxy:
-        return None
+    return _usable(via) if via else Environment.as_it_is().proxy_for(url)
+
+
+class Proxies:
+    """`proxy_for` for many requests: the environment is read once, and each host decided once.
+
+    Args:
+        via: the proxy that the location names; None: what the environment says.
+        environment: as it was read before.
+    """
+
+    def __init__(self, via: str | None, environment: Environment) -> None:
+        self._via = via
+        self._environment = environment
+        self._by_host: dict[tuple[str, str], str | None] = {}
+
+    def to(self, url: str) -> str | None:
+        """Return what `proxy_for` does.
+
+        Raises:
+            ProbeError: the proxy speaks a protocol that we do not.
+        """
+        if self._via:
+            return _usable(self._via)
+        origin_of(url)  # refuses what is no URL
+        parts = urlsplit(url)
+        host = parts.scheme, parts.netloc  # as written: NO_PROXY can name a port
+        if host not in self._by_host:
+            self._by_host[host] = self._environment.proxy_for(url)
+        return self._by_host[host]
+
+
+def _usable(proxy: str) -> str:
+    """Return a proxy as those who open connections want it."""
     proxy = _with_scheme(proxy)
     try:
         parts = urlsplit(proxy)
@@ -43,9 +75,15 @@ def proxy_for(url: str, via: str | None) -> str | None:
     return proxy
 
 
-def proxy_secrets(via: str | None) -> Iterator[str]:
-    """Yield the passwords of every proxy that could be used, in each form they are written in."""
-    for proxy in (via, *urllib.request.getproxies().values()):
+def proxy_secrets(via: str | None, environment: Environment | None = None) -> Iterator[str]:
+    """Yield the passwords of every proxy that could be used, in each form they are written in.
+
+    Args:
+        via: the proxy that the location names; None: none.
+        environment: as it was read before; None: it is read.
+    """
+    environment = environment or Environment.as_it_is()
+    for proxy in (via, *environment.proxies.values()):
         if not proxy or "@" not in proxy:
             continue
         try:
@@ -73,16 +111,36 @@ def _with_scheme(proxy: str) -> str:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _environment_proxy(url: str) -> str | None:
-    origin = origin_of(url)
-    # HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, lower case first; without HTTP_PROXY in a CGI script,
-    # where a request's `Proxy:` header becomes that variable (https://httpoxy.org).
-    proxies = urllib.request.getproxies()
-    # requests takes an empty `no_proxy` for none at all, urllib for *no exception*.
-    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    if _is_bypassed(origin.host, urlsplit(url).port, no_proxy):
-        return None
-    return proxies.get(origin.scheme) or proxies.get("all")
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What this process's environment says of proxies.
+
+    Attributes:
+        proxies: by scheme.
+        no_proxy: which hosts are asked directly.
+    """
+
+    proxies: Mapping[str, str]
+    no_proxy: str
+
+    @classmethod
+    def as_it_is(cls) -> Environment:
+        """Read it.
+
+        HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, lower case first; without HTTP_PROXY in a CGI script,
+        where a request's `Proxy:` header becomes that variable (https://httpoxy.org).
+        """
+        # requests takes an empty `no_proxy` for none at all, urllib for *no exception*.
+        no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        return cls(urllib.request.getproxies(), no_proxy)
+
+    def proxy_for(self, url: str) -> str | None:
+        """Return the proxy for a URL, None if it is asked directly; raises as `proxy_for`."""
+        origin = origin_of(url)
+        proxy = self.proxies.get(origin.scheme) or self.proxies.get("all")
+        if not proxy or _is_bypassed(origin.host, urlsplit(url).port, self.no_proxy):
+            return None
+        return _usable(proxy)
 
 
 def _is_bypassed(host: str, port: int | None, no_proxy: str) -> bool:

@@ -31,16 +31,20 @@ _AUTHORIZATION = re.compile(
     r"[A-Za-z0-9+/=._~-]{6,}",
     re.IGNORECASE,
 )
+_LOGIN_WORDS = ("authorization", "basic", "bearer")  # one of which that pattern begins with
 # A hash in a fragment is what pages carry (`#sha256=…`), not a secret.
 _HASH_FRAGMENT = re.compile(r"^(sha\d+|sha3_\d+|md5|blake2[bs])=[0-9a-fA-F]+$")
 # Replacing a shorter text would garble everything and hide nothing.
 _MIN_SECRET_CHARS = 4
+# Longer texts are not remembered once they were made safe.
+_MAX_KEPT_CHARS = 1000
 _ESCAPE_SIGNS = ("%", "&", "\\")
 _CUT = "…"  # how a shortened text ends
 # The five that `html.escape` and its like write.
 _NAMED = {"&": ("amp",), "<": ("lt",), ">": ("gt",), '"': ("quot",), "'": ("apos",)}
 
 
+@lru_cache(maxsize=4096)
 def redact_url(url: str) -> str:
     """Return a URL without user info and without the values of parameters that grant access."""
     try:
@@ -74,11 +78,15 @@ class Redactor:
         self._known = known
         self._escaped: re.Pattern[str] | None = None
 
+    @property
+    def knows_secrets(self) -> bool:
+        """Whether there is anything to hide that does not show by its form."""
+        return self._secrets is not None
+
     def text(self, text: str) -> str:
         """Make a text safe."""
-        text = _URL_IN_TEXT.sub(lambda match: redact_url(match.group()), text)
-        text = _AUTHORIZATION.sub(lambda match: match.group(1) + REDACTED, text)
-        return self._hide(text)
+        often = len(text) <= _MAX_KEPT_CHARS
+        return self._hide(_known_telltales(text) if often else _without_telltales(text))
 
     def url(self, url: str) -> str:
         """Make a URL safe."""
@@ -136,6 +144,22 @@ class Redactor:
             default=0,
         )
         return f"{kept[:-longest]}{REDACTED}{_CUT}" if longest else text
+
+
+@lru_cache(maxsize=1024)
+def _known_telltales(text: str) -> str:
+    """Remember what is short: the same header values come from everywhere."""
+    return _without_telltales(text)
+
+
+def _without_telltales(text: str) -> str:
+    """Hide what shows by its form that it grants access, whoever's it is."""
+    if "://" in text:
+        text = _URL_IN_TEXT.sub(lambda match: redact_url(match.group()), text)
+    # The pattern is slow, and ignores case in more alphabets than ours.
+    if text.isascii() and not any(word in text.lower() for word in _LOGIN_WORDS):
+        return text
+    return _AUTHORIZATION.sub(lambda match: match.group(1) + REDACTED, text)
 
 
 def _common_lengths(text: str, form: str) -> Iterator[int]:

@@ -3,64 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from auditor.contracts import Assignment
-from auditor.errors import GuardRefused, Malformed, ProbeError, Unreachable
-from auditor.model import RequestRecord, Touch, View
+from auditor.contracts import Assignment, Credentials
+from auditor.errors import GuardRefused, Malformed, Unreachable
+from auditor.model import Location, RequestRecord, Touch, View
 from probes.kit.access import Access
+from probes.kit.addresses import AddressBook, Nodes
 from probes.kit.answer import Answer
-from probes.kit.decoding import MAX_BODY_BYTES, decode
 from probes.kit.freshness import retry_after_s
 from probes.kit.guard import decide, is_asked_once
 from probes.kit.origins import follow, is_artifact_url, origin_of, resolves_to_private
-from probes.kit.proxies import proxy_for, proxy_secrets, with_login
-from probes.kit.redaction import REDACTED, Redactor, redact_url
+from probes.kit.receiving import received
+from probes.kit.redaction import REDACTED, redact_url
+from probes.kit.request import Request
+from probes.kit.retries import retried
 from probes.kit.views import artifact_headers, page_headers
+from probes.kit.way_in import way_into
 
 if TYPE_CHECKING:
-    from probes.kit.transport import Reply, Sending, Transport
+    from probes.kit.transport import Sending, Transports
 
-__all__ = ["MAX_REDIRECTS", "GuardedSession", "Request"]
+__all__ = ["MAX_REDIRECTS", "GuardedSession", "Request", "prepare"]
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Below this, decoding is faster than handing it to a thread.
-_THREAD_BYTES = 2**18
 
 # Requests end this much before the location's time is up, so that a probe with one hanging view
 # still returns what the other views showed. Afterwards the engine would cancel all of it.
 _SPARE_S = 1.0
 _SPARE_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request as a probe declares it.
-
-    Attributes:
-        method, url, headers: as they shall be sent; credentials are added by the session.
-        touch: what it may do to the world, on this very server.
-        artifact: whether the URL is that of a file to install.
-        artifact_broken: whether that file is a broken one.
-        prefix_bytes: how much of the body is wanted; None: all of it.
-        redirects: whether redirects are followed.
-    """
-
-    method: str = "GET"
-    url: str
-    headers: tuple[tuple[str, str], ...]
-    touch: Touch
-    artifact: bool = False
-    artifact_broken: bool = False
-    prefix_bytes: int | None = None
-    redirects: bool = True
 
 
 class _Busy(Exception):
@@ -86,17 +64,19 @@ class GuardedSession:
     def __init__(self, assignment: Assignment, *, retry_wait_s: float = 0.25) -> None:
         location = assignment.location
         self._assignment = assignment
-        self._via = _named_proxy(assignment)
-        self._access = Access.to(location.url, assignment.credentials)
+        self._way_in = way_into(assignment)
         self._retry_wait_s = retry_wait_s
         self._asks_once = is_asked_once(assignment)
-        self._transport: Transport | None = None
+        self._transports: Transports | None = None
+        self._own_transports: Transports | None = None
         self._deadline_s = 0.0
         self.proxy: str | None = None
-        self.redactor = Redactor(self._secrets())
+        incident = assignment.incident
+        public = (location.name, location.url or "", incident.id, incident.project)
+        self.redactor = self._way_in.redactor(" ".join(public))
 
     async def __aenter__(self) -> GuardedSession:
-        from probes.kit.transport import Transport
+        from probes.kit.transport import Transports
 
         location = self._assignment.location
         spare_s = min(_SPARE_S, location.timeout_s * _SPARE_SHARE)
@@ -104,7 +84,13 @@ class GuardedSession:
         # Several nodes behind one name are often told apart by connection: a kept one would show
         # the same node each time.
         # One that is kept may also be closed when it is needed again, which costs an attempt.
-        self._transport = Transport(keep_connections=location.samples == 1 and not self._asks_once)
+        keep = location.samples == 1 and not self._asks_once
+        make, shared = partial(Transports, keep_connections=keep), self._assignment.shared
+        if shared is None or not keep:
+            self._transports = self._own_transports = make()
+        else:  # one for all incidents of this place, and of this place alone
+            key = ("connections", location.name)
+            self._transports = shared.one(make, *key, close=Transports.close)
         return self
 
     async def __aexit__(
@@ -113,21 +99,46 @@ class GuardedSession:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._transport is not None:
-            await self._transport.close()
+        if self._own_transports is not None:
+            await self._own_transports.close()
 
-    async def get_page(self, url: str, view: View, *, prefix_bytes: int | None = None) -> Answer:
+    async def nodes(self, url: str) -> Nodes:
+        """Find the addresses that the name in a URL stands for, as far as each is to be asked.
+
+        Raises:
+            ProbeError: the URL or the proxy cannot be used.
+        """
+        shared = self._assignment.shared
+        book = AddressBook() if shared is None else shared.one(AddressBook, "addresses")
+        return await book.nodes(url, self._way_in.via)
+
+    async def get_page(
+        self,
+        url: str,
+        view: View,
+        *,
+        prefix_bytes: int | None = None,
+        address: str | None = None,
+    ) -> Answer:
         """Ask for an index page exactly as one client class does.
+
+        Args:
+            url: of the page.
+            view: the client class.
+            prefix_bytes: how much of the body is wanted; None: all of it.
+            address: the one to connect to, of those that the name stands for; None: any.
 
         Raises:
             ProbeError: as `send`.
         """
-        headers = page_headers(view, self._assignment.user_agent_suffix)
-        return await self.send(
-            Request(
-                url=url, headers=headers, touch=Touch.REFRESHES_INDEX, prefix_bytes=prefix_bytes
-            )
+        request = Request(
+            url=url,
+            headers=page_headers(view, self._assignment.user_agent_suffix),
+            touch=Touch.REFRESHES_INDEX,
+            prefix_bytes=prefix_bytes,
+            address=address,
         )
+        return await self.send(request)
 
     async def head_file(self, url: str, *, touch: Touch, broken: bool) -> Answer:
         """Ask for the headers of a file, as pip would. Redirects are returned, not followed.
@@ -166,7 +177,11 @@ class GuardedSession:
         while True:
             answer = await self._attempts(current)
             if answer.status not in _REDIRECTS or not request.redirects:
-                return replace(answer, asked_url=request.url, hops=tuple(hops))
+                if current is request:
+                    return answer
+                return replace(
+                    answer, asked_url=request.url, hops=tuple(hops), address=request.address
+                )
             if len(hops) == MAX_REDIRECTS:
                 raise Malformed(f"more than {MAX_REDIRECTS} redirects; is it a loop?")
             target = follow(
@@ -174,19 +189,8 @@ class GuardedSession:
             )
             await self.refuse_private(target)
             hops.append(target)
-            current = replace(current, url=target)
-
-    def _secrets(self) -> Iterator[str]:
-        """Yield what must never be written anywhere.
-
-        A password such as `root` or `test` that is part of the URL or of a name is no secret that
-        could be hidden; hiding it would only garble file names and addresses.
-        """
-        location, incident = self._assignment.location, self._assignment.incident
-        public = " ".join((location.name, location.url or "", incident.id, incident.project))
-        for secret in (*self._access.secrets(), *proxy_secrets(self._via)):
-            if secret not in public:
-                yield secret
+            stays = origin_of(target).host == origin_of(current.url).host
+            current = replace(current, url=target, address=current.address if stays else None)
 
     def _check(self, request: Request) -> None:
         decide(request.touch, self._assignment.policy, artifact_broken=request.artifact_broken)
@@ -203,7 +207,7 @@ class GuardedSession:
         """
         if not request.artifact or request.touch is Touch.MAY_STORE_ARTIFACT:
             return
-        if proxy_for(request.url, self._via) is not None:
+        if self._way_in.proxies.to(request.url) is not None:
             raise GuardRefused("a proxy is in use for this file, and could store it")
         index = self._assignment.location.url
         if index and origin_of(index).scheme == "https" != origin_of(request.url).scheme:
@@ -212,21 +216,20 @@ class GuardedSession:
 
     async def _attempts(self, request: Request) -> Answer:
         """Ask up to three times, if the server is busy or the connection breaks."""
-        from probes.kit.transport import retrying
-
         self._check(request)
         await self._check_file(request)
         timeout_s = self._assignment.location.timeout_s
+
+        async def ask() -> Answer:
+            answer = await self._once(request)
+            if request.again and (answer.status == 429 or answer.status >= 500):
+                raise _Busy(answer)
+            return answer
+
         try:
-            async for attempt in retrying(self._backoff, timeout_s, self._retry_wait_s):
-                with attempt:
-                    answer = await self._once(request)
-                    if answer.status == 429 or answer.status >= 500:
-                        raise _Busy(answer)
-                    return answer
+            return await retried(ask, self._backoff, timeout_s, self._retry_wait_s)
         except _Busy as busy:
             return busy.answer
-        raise AssertionError("a retry context returns or raises")  # pragma: no cover  # for mypy
 
     def _backoff(self, error: Exception) -> bool | float:
         """Decide whether to ask again, and after how many seconds if the server says so."""
@@ -248,42 +251,40 @@ class GuardedSession:
         """Send one request, whatever becomes of it, and record it."""
         from probes.kit.transport import Call, Sending
 
-        if self._transport is None:
+        if self._transports is None:
             raise RuntimeError("use the session in an `async with` block")
-        authorization = self._access.authorization(request.url)
-        proxy = proxy_for(request.url, self._via)
-        self.proxy = redact_url(proxy) if proxy else self.proxy
+        access = self._way_in.access
+        authorization = access.authorization(request.url)
+        proxy = self._way_in.proxies.to(request.url)
+        shown_proxy = redact_url(proxy) if proxy else None
+        self.proxy = shown_proxy or self.proxy
+        if proxy is not None:  # which looks up the name by itself
+            request = replace(request, address=None)
         private = (("Authorization", authorization),) if authorization else ()
-        call = Call(
-            method=request.method,
-            url=request.url,
-            headers=(*request.headers, *private),
-            proxy=proxy,
-            tls=self._access.tls(request.url) or (self._access.tls(proxy) if proxy else None),
-            timeout_s=0.0,
-            prefix_bytes=request.prefix_bytes,
-        )
+        tls = access.tls(request.url) or (access.tls(proxy) if proxy else None)
         sending = Sending()
         async with self._slot(request.url):
             sent_at = self._assignment.now()
-            call = replace(call, timeout_s=self._time_left_s())
+            call = Call(
+                method=request.method,
+                url=request.url,
+                headers=(*request.headers, *private),
+                proxy=proxy,
+                tls=tls,
+                timeout_s=self._time_left_s(),
+                prefix_bytes=request.prefix_bytes,
+            )
             try:
-                reply = await self._transport.exchange(call, sending)
+                reply = await self._transports.to(request.address).exchange(call, sending)
             finally:
                 self._record(request, sending, sent_at)
-        answer = Answer(
-            method=request.method,
-            sent_headers=request.headers,
-            asked_url=request.url,
-            url=request.url,
-            status=reply.status,
-            headers=reply.headers,
-            wire_bytes=len(reply.wire),
+        return await received(
+            request,
+            reply,
             fetched_at=self._assignment.now(),
-            proxy=redact_url(proxy) if proxy else None,
+            proxy=shown_proxy,
             with_credentials=authorization is not None,
         )
-        return await _decoded(answer, reply, partial=request.prefix_bytes is not None)
 
     def _time_left_s(self) -> float:
         left_s = self._deadline_s - asyncio.get_running_loop().time()
@@ -306,6 +307,7 @@ class GuardedSession:
             touch=request.touch,
             status=sending.status,
             sent_at=sent_at,
+            address=request.address,
         )
         for left in range(sending.times - 1, -1, -1):
             self._assignment.ledger.write(replace(record, status=None) if left else record)
@@ -322,7 +324,7 @@ class GuardedSession:
         host = origin_of(target).host
         if host == own:
             return
-        named = proxy_for(target, self._via) is not None  # then the proxy resolves the name
+        named = self._way_in.proxies.to(target) is not None  # then the proxy resolves the name
         if await resolves_to_private(host, resolve=not named) and not await resolves_to_private(
             own, resolve=True
         ):
@@ -331,20 +333,12 @@ class GuardedSession:
             )
 
 
-def _named_proxy(assignment: Assignment) -> str | None:
-    via, login = assignment.location.settings.get("via"), assignment.credentials
-    return with_login(str(via), login.proxy_username, login.proxy_password) if via else None
+def prepare(location: Location, credentials: Credentials) -> None:
+    """Import what sending takes, and load the certificates that will be trusted, if any.
 
-
-async def _decoded(answer: Answer, reply: Reply, *, partial: bool) -> Answer:
-    encoding = reply.headers.joined("content-encoding")
-
-    def work() -> Answer:
-        body = decode(reply.wire, encoding, limit=MAX_BODY_BYTES, partial=partial)
-        digest = hashlib.sha256(body).hexdigest() if body else None
-        return replace(answer, body=body, body_sha256=digest)
-
-    try:
-        return work() if len(reply.wire) < _THREAD_BYTES else await asyncio.to_thread(work)
-    except ProbeError as fault:
-        return replace(answer, fault=fault)
+    Raises:
+        ProbeError: the URL or a certificate file cannot be used.
+    """
+    if location.url is not None and location.url.lower().startswith("http"):
+        import_module("probes.kit.transport")
+        Access.to(location.url, credentials).tls(location.url)

@@ -1,43 +1,47 @@
 """One request on aiohttp: exactly the given headers, bounded, every failure named.
 
-This is the only module that imports aiohttp (and stamina), and it is imported when a probe first
-asks something: most of the time that `auditor --help` would take is in there.
+Only this module and `lean_aiohttp` import aiohttp. They are imported when a probe is first going to
+ask something: most of the time that `auditor --help` would take is in there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import logging
+import ipaddress
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 from typing import cast
 
-import aiohttp
-import stamina
 from yarl import URL
 
 from auditor.errors import Denied, Malformed, ProbeError, Unreachable
 from probes.kit.answer import Headers
 from probes.kit.decoding import MAX_WIRE_BYTES
+from probes.kit.lean_aiohttp import aiohttp
 from probes.kit.origins import origin_of
 from probes.kit.tls_problems import tls_problem
 
-__all__ = ["ATTEMPTS", "Call", "ConnectionLost", "Reply", "Sending", "Transport", "retrying"]
+__all__ = [
+    "Call",
+    "ConnectionLost",
+    "Reply",
+    "Sending",
+    "Transport",
+    "Transports",
+]
 
 CONNECT_TIMEOUT_S = 10.0
-ATTEMPTS = 3
+# How long a connection may wait for its next request: less than with any usual server, of which
+# gunicorn waits the shortest (2 s). One that the server closes meanwhile would cost an attempt.
+KEPT_S = 1.5
 _CHUNK_BYTES = 2**16
 # Literal headers only: what aiohttp adds of its own accord would make another cache variant.
 _AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
-
-
-# stamina reports each retry to this logger; our ledger has them all. Without a handler Python
-# would print them to the terminal.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class ConnectionLost(Unreachable):
@@ -92,13 +96,49 @@ class Reply:
     wire: bytes
 
 
-class Transport:
-    """A pool of connections with the habits that an auditor needs. Close it after use."""
+class _Pinned(aiohttp.abc.AbstractResolver):
+    """Lets every name stand for one address."""
 
-    def __init__(self, *, keep_connections: bool = True) -> None:
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[aiohttp.abc.ResolveResult]:
+        is_ipv6 = ipaddress.ip_address(self._address).version == 6
+        return [
+            aiohttp.abc.ResolveResult(
+                hostname=host,
+                host=self._address,
+                port=port,
+                family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Transport:
+    """A pool of connections with the habits that an auditor needs. Close it after use.
+
+    Args:
+        keep_connections: whether they are used again.
+        address: the only one that it connects to, whatever the name in a URL stands for; the name
+            stays in the Host header and in TLS. None: what the system's resolver says.
+    """
+
+    def __init__(self, *, keep_connections: bool = True, address: str | None = None) -> None:
         self._session = aiohttp.ClientSession(
             # How many requests a host gets at once is decided by the run's limits, not here.
-            connector=aiohttp.TCPConnector(limit=0, force_close=not keep_connections),
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                force_close=not keep_connections,
+                keepalive_timeout=None if not keep_connections else KEPT_S,
+                resolver=None if address is None else _Pinned(address),
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_AUTOMATIC_HEADERS,
             auto_decompress=False,
@@ -169,20 +209,29 @@ class Transport:
         return bytes(wire)
 
 
-def retrying(
-    on: Callable[[Exception], bool | float], timeout_s: float, wait_s: float
-) -> AsyncIterator[stamina.Attempt]:
-    """Return the attempts of one request.
+class Transports:
+    """A transport for each address that is asked: connections of several must not be mixed up.
 
     Args:
-        on: whether an error is worth another attempt, or after how many seconds it is.
-        timeout_s: after which no further attempt begins.
-        wait_s: before the second attempt; later ones wait longer.
+        keep_connections: as for `Transport`.
     """
-    context = stamina.retry_context(
-        on=on, attempts=ATTEMPTS, timeout=timeout_s, wait_initial=wait_s, wait_jitter=wait_s
-    )
-    return aiter(context)
+
+    def __init__(self, *, keep_connections: bool) -> None:
+        self._keep_connections = keep_connections
+        self._by_address: dict[str | None, Transport] = {}
+
+    def to(self, address: str | None) -> Transport:
+        """Return the transport to one address; None: to any that a name stands for."""
+        if address not in self._by_address:
+            self._by_address[address] = Transport(
+                keep_connections=self._keep_connections, address=address
+            )
+        return self._by_address[address]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for transport in self._by_address.values():
+            await transport.close()
 
 
 def _timeout(total_s: float) -> aiohttp.ClientTimeout:

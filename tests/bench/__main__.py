@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterable
 
 from tests.bench.fanning_out import fan_out_goals
+from tests.bench.listing_s3 import bucket_goals
 from tests.bench.measure import Goal
 from tests.bench.reading import reading_goals
+from tests.bench.reading_disk import disk_goals
 from tests.bench.starting import starting_goals
 
-PARTS = ("start", "page", "fan-out")
+PARTS = ("start", "page", "fan-out", "bucket", "disk")
 
 
 def main() -> int:
@@ -34,6 +36,10 @@ def main() -> int:
         missed += _show(reading_goals(rounds, quick=arguments.quick))
     if "fan-out" in parts:
         missed += _show(fan_out_goals(min(rounds, 3), quick=arguments.quick))
+    if "bucket" in parts:
+        missed += _show(bucket_goals(rounds, quick=arguments.quick))
+    if "disk" in parts:
+        missed += _show(disk_goals(rounds, quick=arguments.quick))
     if arguments.quick:
         print("quick: the sizes are too small to say anything about speed")
         return 0

@@ -70,7 +70,7 @@ def test_no_index_leaves_find_links_only(no_pip_settings: NoPip) -> None:
     no_pip_settings.setenv("PIP_NO_INDEX", "1")
     no_pip_settings.setenv("PIP_FIND_LINKS", "/srv/wheels")
     names = [location.name for location in default_plan().plan.locations]
-    assert names == ["find-links-1", "pip-cache"]
+    assert names == ["find-links-1", "pip-cache", "uv-cache"]
 
 
 def test_a_damaged_pip_configuration_is_a_usage_error(
@@ -95,8 +95,9 @@ def test_without_locations_pips_own_are_looked_at(no_pip_settings: NoPip) -> Non
         ("find-links-1", "wheelhouse", False),
         ("find-links-2", "wheelhouse", False),
         ("pip-cache", "pip-cache", False),
+        ("uv-cache", "uv-cache", False),
     ]
-    pypi, extra, _, path, page, _ = resolved.plan.locations
+    pypi, extra, _, path, page, _, _ = resolved.plan.locations
     assert pypi.settings == {"pip_builtin": True}
     assert extra.url == "https://a.example/s"
     assert resolved.credentials["extra-index-1"].password == "hush"
@@ -110,7 +111,7 @@ def test_without_locations_pips_own_are_looked_at(no_pip_settings: NoPip) -> Non
 def test_another_index_is_not_the_built_in_one(no_pip_settings: NoPip) -> None:
     no_pip_settings.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     no_pip_settings.setenv("PIP_PROXY", "http://127.0.0.1:3128")
-    pypi, _ = default_plan().plan.locations
+    pypi, *_ = default_plan().plan.locations
     assert (pypi.kind, pypi.url) == ("pypi", "http://127.0.0.1:9/simple")
     assert pypi.settings == {"via": "http://127.0.0.1:3128"}
 
@@ -126,7 +127,9 @@ def test_the_password_of_pips_proxy_is_used_and_never_shown(no_pip_settings: NoP
 
 
 def test_caches_without_a_probe_are_noted(no_pip_settings: NoPip) -> None:
-    notes = default_plan().plan.notes
+    kinds = {name: kind for name, kind in load_kinds().items() if name != "uv-cache"}
+    document = parse_document(INCIDENT, name="audit.toml")
+    notes = resolve(document, kinds, environ={"UV_CACHE_DIR": "/uv"}).plan.notes
     assert (
         "not looked at: this user's uv cache (no probe of kind uv-cache in this version)" in notes
     )

@@ -84,6 +84,7 @@ def audit(
     on_event: Callable[[Event], None] | None = None,
     credentials: dict[str, Credentials] | None = None,
     concurrency: int = 64,
+    prepare: Callable[[Location, Credentials], None] | None = None,
 ) -> Audit:
     plan = Plan(
         incidents=incidents or (incident(),),
@@ -94,7 +95,10 @@ def audit(
         contact="ops@example.org",
         concurrency=concurrency,
     )
-    kinds = {name: kind(name, behaviour) for name, behaviour in behaviours.items()}
+    kinds = {
+        name: replace(kind(name, behaviour), prepare=prepare)
+        for name, behaviour in behaviours.items()
+    }
     return Audit(plan, credentials or {}, kinds, on_event=on_event)
 
 
@@ -252,11 +256,12 @@ async def test_a_location_is_not_asked_about_more_incidents_at_once_than_its_lim
         nonlocal now, most
         now += 1
         most = max(most, now)
-        await asyncio.sleep(0)
+        await four.wait()  # lets nobody through before there are four
         now -= 1
         return seen(assignment)
 
-    incidents = tuple(incident(f"p{n}") for n in range(30))
+    four = asyncio.Barrier(4)
+    incidents = tuple(incident(f"p{n}") for n in range(28))
     await audit(place("a", "count"), behaviours={"count": count}, incidents=incidents).run()
     assert most == 4
 
@@ -266,8 +271,8 @@ async def most_at_once(limits: Limits, hosts: str) -> dict[str, int]:
     now: dict[str, int] = {}
     most: dict[str, int] = {}
 
-    async def hold(host: str) -> None:
-        async with limits.place(), limits.slot(host):
+    async def hold(number: int, host: str) -> None:
+        async with limits.place(f"place {number}"), limits.slot(host):
             for name in (host, "places"):
                 now[name] = now.get(name, 0) + 1
                 most[name] = max(most.get(name, 0), now[name])
@@ -275,7 +280,7 @@ async def most_at_once(limits: Limits, hosts: str) -> dict[str, int]:
             for name in (host, "places"):
                 now[name] -= 1
 
-    await asyncio.gather(*(hold(host) for host in hosts))
+    await asyncio.gather(*(hold(*each) for each in enumerate(hosts)))
     return most
 
 
@@ -284,6 +289,76 @@ async def test_limits_bound_each_host_and_the_places() -> None:
     assert per_host == {"a": 2, "b": 2, "places": 4}
     places = await most_at_once(Limits(concurrency=3, concurrency_per_host=9), "abcdefgh")
     assert places["places"] == 3
+
+
+async def test_several_looks_at_one_place_count_as_one_place() -> None:
+    limits, two, order = Limits(concurrency=1, concurrency_per_host=9), asyncio.Barrier(2), ""
+
+    async def look(name: str) -> None:
+        nonlocal order
+        async with limits.place(name):
+            order += name
+            if name == "a":
+                await two.wait()  # both are in at once, or this never ends
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(*map(look, "aba"))
+    assert order == "aab"
+
+
+async def test_a_place_that_is_given_up_while_it_waits_takes_nobodys_turn() -> None:
+    limits = Limits(concurrency=1, concurrency_per_host=9)
+
+    async def look(name: str) -> None:
+        async with limits.place(name):
+            pass
+
+    async with limits.place("a"):
+        waiting = asyncio.create_task(look("b"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    async with asyncio.timeout(10):
+        await look("b")
+
+
+async def test_what_probes_share_is_made_once_and_closed_at_the_end() -> None:
+    made: list[str] = []
+
+    def make() -> str:
+        made.append("made")
+        return "a thing"
+
+    async def close(thing: str) -> None:
+        made.append(f"{thing} closed")
+
+    async def share(assignment: Assignment) -> Observation:
+        assert assignment.shared is not None
+        assert assignment.shared.one(make, "thing", close=close) == "a thing"
+        if assignment.location.name == "b":
+            raise RuntimeError("a bug")
+        return seen(assignment)
+
+    places = [place(name, "share") for name in "abc"]
+    await audit(*places, behaviours={"share": share}).run()
+    assert made == ["made", "a thing closed"]
+
+
+async def test_kinds_are_prepared_before_anything_is_looked_at_and_may_fail_at_it() -> None:
+    order: list[str] = []
+
+    def prepare(location: Location, credentials: Credentials) -> None:
+        order.append(f"prepared {location.name}")
+        raise OSError("no such certificate")
+
+    async def look(assignment: Assignment) -> Observation:
+        order.append(f"looked at {assignment.location.name}")
+        return seen(assignment)
+
+    the_audit = audit(place("a", "look"), behaviours={"look": look}, prepare=prepare)
+    assert order == ["prepared a"]
+    await the_audit.run()
+    assert order == ["prepared a", "looked at a"]
 
 
 async def test_no_more_places_are_looked_at_at_once_than_the_concurrency_allows() -> None:

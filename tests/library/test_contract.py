@@ -18,6 +18,13 @@ from auditor.registry import load_kinds
 from auditor.testing import ACTS, ContractBroken, Stage, check_kind
 from auditor.testing.contract import Place
 from auditor.testing.stage import PASSWORD
+from tests.probes.laid_caches import (
+    lay_artifact,
+    lay_uv_page,
+    lay_uv_wheel,
+    pdm_database,
+    store_answer,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +46,24 @@ def pip_cache(stage: Stage) -> Mapping[str, object]:
     return {"path": stage.directory / "cache"}
 
 
+def uv_cache(stage: Stage) -> Mapping[str, object]:
+    lay_uv_wheel(stage.directory / "cache", stage.story.releases["1.2.3"][0])
+    lay_uv_page(stage.directory / "cache")
+    return {"path": stage.directory / "cache"}
+
+
+def poetry_cache(stage: Stage) -> Mapping[str, object]:
+    lay_artifact(stage.directory / "cache", stage.story.releases["1.2.3"][0])
+    return {"path": stage.directory / "cache"}
+
+
+def pdm_cache(stage: Stage) -> Mapping[str, object]:
+    wheel, _ = stage.story.releases["1.2.3"]
+    database = pdm_database(stage.directory / "cache")
+    store_answer(database, f"https://files.example/{wheel.filename}", wheel.content)
+    return {"path": stage.directory / "cache"}
+
+
 def simple_directory(stage: Stage) -> Mapping[str, object]:
     root = stage.directory / "simple"
     page = root / stage.project / "index.html"
@@ -56,6 +81,10 @@ def elsewhere(stage: Stage) -> Mapping[str, object]:
 
 PLACES: dict[str, list[Place]] = {
     "pip-cache": [pip_cache],
+    "uv-cache": [uv_cache],
+    "poetry-cache": [poetry_cache],
+    "pdm-cache": [pdm_cache],
+    "http-cache": [lambda stage: {"url": stage.simple_url}],
     "pypi": [lambda stage: {"url": stage.simple_url}],
     "simple": [lambda stage: {"url": stage.simple_url}, simple_directory],
     "wheelhouse": [

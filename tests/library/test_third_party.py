@@ -204,11 +204,12 @@ def test_two_plugins_of_one_name_stop_the_audit_and_are_named(environment: Envir
     assert "fail  plugin simple: two distributions claim 'simple'" in doctor.stdout
 
 
-def test_a_plugin_for_another_revision_stops_the_audit_and_is_named(
+def test_a_plugin_for_another_revision_stops_an_audit_that_needs_it_and_is_named(
     environment: Environment,
 ) -> None:
     environment.plugin(revision=2)
-    stopped = environment.auditor(*AUDIT)
+    assert "other-probe" not in environment.auditor(*AUDIT).stderr
+    stopped = environment.auditor(*AUDIT, "--location", "tape=/somewhere")
     assert stopped.returncode == 2
     assert "other-probe 2.0 is written for revision 2, this auditor speaks 1" in stopped.stderr
     assert "tape (other-probe 2.0) cannot be used: " in environment.auditor("plugins").stdout

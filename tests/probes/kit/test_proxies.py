@@ -21,7 +21,7 @@ from pip._vendor.requests.utils import (  # pip's own reading is the one to agre
 from auditor.contracts import Credentials
 from auditor.errors import Denied, Malformed, ProbeError, Unreachable
 from auditor.model import Outcome, View
-from probes.kit.proxies import proxy_for, proxy_secrets, with_login
+from probes.kit.proxies import Environment, Proxies, proxy_for, proxy_secrets, with_login
 from probes.kit.session import GuardedSession
 from probes.simple import KIND
 from tests.probes.conftest import (
@@ -83,6 +83,9 @@ def test_the_environment_means_what_it_means_to_pip(
         # pip's adapter puts the scheme before an address that lacks one.
         expected = pips if not pips or "://" in pips else f"http://{pips}"
         assert (expected or None) == proxy_for(url, None)
+        kept = Proxies(None, Environment.as_it_is())
+        for each in (url, url.replace(":8443", ""), url):
+            assert proxy_for(each, None) == kept.to(each)
 
 
 def test_the_locations_own_proxy_wins_whatever_the_environment_exempts(

@@ -1,0 +1,117 @@
+"""From an answer to what its page says: read once for each body, and made safe to be stored."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from auditor.contracts import Assignment
+from auditor.errors import Malformed
+from auditor.model import Candidate, Fault
+from probes.kit.answer import Answer
+from probes.kit.evidence import entries_that_matter
+from probes.kit.pages import ParsedPage, parse_page
+from probes.kit.pages.memory import THREAD_BYTES, PageMemory
+from probes.kit.redaction import Redactor
+
+__all__ = ["PageReader", "Parse"]
+
+_PASSWORD_FIELD = re.compile(rb"<input\b[^<>]{0,500}type\s*=\s*[\"']?password", re.IGNORECASE)
+
+
+class Parse(Protocol):
+    """What reads a page: `parse_page`, or something around it."""
+
+    def __call__(
+        self, body: bytes, *, url: str, content_type: str | None, project: str
+    ) -> ParsedPage:
+        """Read one page, or raise `Malformed`."""
+        ...
+
+
+class PageReader:
+    """Reads the pages of one location; all of one audit share what they have read.
+
+    Args:
+        assignment: whose incident the pages are read for.
+        redactor: knows the location's secrets.
+        parse: in place of `parse_page`; its pages are this reader's own.
+    """
+
+    def __init__(self, assignment: Assignment, redactor: Redactor, parse: Parse) -> None:
+        self._incident = assignment.incident
+        self._redactor = redactor
+        self._own_parse = None if parse is parse_page else parse
+        shared = assignment.shared
+        self._memory = PageMemory() if shared is None else shared.one(PageMemory, "pages")
+        self._parsed: dict[tuple[str | None, str, str | None], ParsedPage] = {}
+
+    async def read(self, answer: Answer) -> ParsedPage:
+        """Read the page of an answer.
+
+        Raises:
+            ProbeError: its body could not be decoded, or is no page.
+        """
+        if answer.fault is not None:
+            raise answer.fault
+        key = (answer.body_sha256, answer.url, answer.headers.get("content-type"))
+        if key not in self._parsed:
+            parsed = await self._parse(answer)
+            if not parsed.candidates and _PASSWORD_FIELD.search(answer.body):
+                raise Malformed("a login page answers; give this location credentials")
+            self._parsed[key] = parsed
+        return self._parsed[key]
+
+    def candidates(self, page: ParsedPage) -> tuple[Candidate, ...]:
+        """Return the files on offer, safe to be stored."""
+
+        def make() -> tuple[Candidate, ...]:
+            return tuple(map(self._safe, page.candidates))
+
+        if self._redactor.knows_secrets:  # then what is hidden depends on this place
+            return make()
+        return self._memory.derived(page, "safe candidates", make)
+
+    def faults(self, page: ParsedPage) -> tuple[Fault, ...]:
+        """Return what could not be read, safe to be stored."""
+        redact = self._redactor.text
+        return tuple(
+            replace(fault, subject=redact(fault.subject), excerpt=redact(fault.excerpt))
+            for fault in page.faults
+        )
+
+    def excerpt(self, page: ParsedPage) -> str:
+        """Describe what matters on a page. It is not safe yet: the recorder makes it so."""
+        incident = self._incident
+        return self._memory.derived(
+            page,
+            ("entries that matter", incident.id, incident.fingerprints),
+            lambda: entries_that_matter(page.candidates, incident),
+        )
+
+    async def _parse(self, answer: Answer) -> ParsedPage:
+        url, content_type = answer.url, answer.headers.get("content-type")
+        project, body = self._incident.project, answer.body
+        if self._own_parse is None:
+            digest = answer.body_sha256 or ""
+            return await self._memory.read(
+                body, url=url, content_type=content_type, project=project, digest=digest
+            )
+        parse = partial(self._own_parse, body, url=url, content_type=content_type, project=project)
+        return await asyncio.to_thread(parse) if len(body) >= THREAD_BYTES else parse()
+
+    def _safe(self, candidate: Candidate) -> Candidate:
+        """Hide what a signed URL would give away. Nearly no URL has a query, so look first."""
+        urls = (candidate.url or "", candidate.provenance or "")
+        if not any("?" in url or "@" in url or "#" in url for url in urls):
+            return candidate
+        return msgspec.structs.replace(
+            candidate,
+            url=candidate.url and self._redactor.url(candidate.url),
+            provenance=candidate.provenance and self._redactor.url(candidate.provenance),
+        )
