@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from auditor.contracts import Assignment, ProbeKind, Setting, TouchNote
+from auditor.contracts import Assignment, Met, ProbeKind, Setting, TouchNote
 from auditor.errors import ProbeError
 from auditor.model import (
     FileHosting,
@@ -34,7 +34,7 @@ from probes.kit.evidence import EvidenceRecorder
 from probes.kit.files import hosting_on_disk
 from probes.kit.index import IndexReader, file_hosting, project_url
 from probes.kit.redaction import Redactor
-from probes.kit.session import GuardedSession
+from probes.kit.session import GuardedSession, prepare
 from probes.simple import INDEX_TOUCHES
 
 __all__ = ["KIND"]
@@ -189,6 +189,13 @@ def _differences(over_http: tuple[Page, ...], on_disk: tuple[Page, ...]) -> list
     return notes
 
 
+def recognises(met: Met) -> bool:
+    """bandersnatch's `directory`: its pages below `web`, and its own marks beside it."""
+    if met.names is None or "web" not in met.names:
+        return False
+    return bool({"status", "generation", "todo"} & met.names)
+
+
 KIND = ProbeKind(
     name="bandersnatch",
     summary="a mirror made by bandersnatch: over HTTP, on its disk, or both",
@@ -203,6 +210,8 @@ KIND = ProbeKind(
         Setting(key="via", meaning="forward proxy through which it is seen"),
     ),
     observe=observe,
+    prepare=prepare,
+    recognises=recognises,
     expected_lag_s=6 * 3600.0,
     expected_lag_source="one run of its cron job, commonly every few minutes to six hours; "
     "set expected_lag to the interval of yours",

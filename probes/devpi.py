@@ -29,12 +29,13 @@ from probes.devpi_server.entries import (
     questions,
     unknown,
 )
-from probes.devpi_server.ownership import hidden_fix, told_owners
+from probes.devpi_server.ownership import blocked_by, copied_by, hidden_fix, told_owners
 from probes.devpi_server.reading import (
     hosting,
     no_safe_probe,
     stated_lag,
     told_of_index,
+    traits_of,
     without_false_empty,
 )
 from probes.devpi_server.replica import compare_with_primary
@@ -43,7 +44,7 @@ from probes.kit.conclusion import conclude, outcome_of_pages
 from probes.kit.disk import in_thread, local_path
 from probes.kit.evidence import EvidenceRecorder
 from probes.kit.index import IndexReader, project_url
-from probes.kit.session import GuardedSession
+from probes.kit.session import GuardedSession, prepare
 from probes.simple import INDEX_TOUCHES
 
 __all__ = ["KIND"]
@@ -102,6 +103,11 @@ async def observe(assignment: Assignment) -> Observation:
         notes=[session.redactor.text(note) for note in (*reader.notes, *found.notes)],
         hints=found.hints,
         stated_lag=stated_lag(topology),
+        traits=traits_of(
+            topology,
+            blocked_by(assignment.incident.project, pages, topology, address),
+            copied_by(assignment.incident, pages, topology, address),
+        ),
         redactor=session.redactor,
     )
     # The first redactor knows the password that the token was exchanged for.
@@ -210,6 +216,7 @@ KIND = ProbeKind(
         Setting(key="via", meaning="forward proxy through which it is seen"),
     ),
     observe=observe,
+    prepare=prepare,
     expected_lag_s=1800.0,
     expected_lag_source="devpi-server answers from its cache for 1800 s (--mirror-cache-expiry), "
     "unless the mirror has a mirror_cache_expiry of its own",
@@ -247,6 +254,13 @@ KIND = ProbeKind(
             request="GET /+status of the primary that a replica names",
             touch=Touch.INERT,
             proof="as /+status; without credentials, and never from a public into a private net",
+        ),
+        TouchNote(
+            request="GET of a broken file, without path only",
+            touch=Touch.INERT,
+            proof="only once every place of its declared upstream chain answered 404 or 410 for "
+            "that file, so that there is nothing to fetch: disks of a primary and a replica, and "
+            "the serial, compared before and after",
         ),
         TouchNote(
             request="read of +files below path",

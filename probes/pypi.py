@@ -31,7 +31,7 @@ from probes.kit.evidence import EvidenceRecorder
 from probes.kit.freshness import foreign_file_cache_signs
 from probes.kit.index import VIEWS, IndexReader, file_hosting, project_url
 from probes.kit.origins import origin_of
-from probes.kit.session import GuardedSession
+from probes.kit.session import GuardedSession, prepare
 from probes.simple import INDEX_TOUCHES
 
 if TYPE_CHECKING:
@@ -193,9 +193,9 @@ def _read_head(file: _BrokenFile, answer: Answer, evidence: str) -> Holding:
     size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None
     signs = ", ".join(foreign_file_cache_signs(answer.headers))
     if signs:  # its word, whatever it is, is that of a cache in between
-        state, how = HeldState.UNKNOWN, f"HEAD answers {answer.status}, but from a cache ({signs})"
-        size = None
-    elif answer.status == 200:
+        how = f"HEAD answers {answer.status}, but from a cache ({signs})"
+        return _unknown(file, how, evidence)
+    if answer.status == 200:
         state, how = HeldState.HELD, "HEAD on the file host answers 200"
     elif answer.status in (404, 410):
         state, how, size = HeldState.NOT_HELD, f"HEAD answers {answer.status}", None
@@ -207,6 +207,7 @@ def _read_head(file: _BrokenFile, answer: Answer, evidence: str) -> Holding:
         size=size,
         state=state,
         how=how,
+        answered=answer.status,
         evidence=(evidence,),
     )
 
@@ -252,8 +253,14 @@ def _file_hosts(pages: Iterable[Page]) -> frozenset[str]:
     return frozenset(hosts)
 
 
-def _unknown(file: _BrokenFile, how: str) -> Holding:
-    return Holding(filename=file.filename, version=file.version, state=HeldState.UNKNOWN, how=how)
+def _unknown(file: _BrokenFile, how: str, *evidence: str) -> Holding:
+    return Holding(
+        filename=file.filename,
+        version=file.version,
+        state=HeldState.UNKNOWN,
+        how=how,
+        evidence=evidence,
+    )
 
 
 KIND = ProbeKind(
@@ -265,6 +272,7 @@ KIND = ProbeKind(
         Setting(key="via", meaning="forward proxy through which it is seen"),
     ),
     observe=observe,
+    prepare=prepare,
     expected_lag_s=600.0,
     expected_lag_source="its pages may be kept for 600 s (Cache-Control), and are purged on upload",
     touches=(
@@ -332,6 +340,7 @@ KIND = ProbeKind(
         "that PyPI's metadata sidecars have the digest that its pages state",
         "that PyPI's attestations are on the host of its pages",
         "that PyPI's file host answers HEAD of a deleted file with 200",
+        "that PyPI's file host shows Age, and `1.1 varnish` alone in Via, beside X-Served-By",
         "that a quarantined release is missing from PyPI's pages and its legacy JSON alike",
     ),
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from auditor.contracts import Assignment, ProbeKind, Setting, TouchNote
 from auditor.errors import ProbeError
 from auditor.model import Observation, Outcome, RemedyTemplate, Role, Status, Touch
+from probes.kit.advice import serial_hints, told_of_software, usual_lag
 from probes.kit.conclusion import conclude, outcome_of_pages
 from probes.kit.evidence import EvidenceRecorder
+from probes.kit.fingerprint import RecognisingSession
 from probes.kit.index import VIEWS, IndexReader, file_hosting, project_url
-from probes.kit.local_index import observe_local_index
-from probes.kit.session import GuardedSession
+from probes.kit.session import prepare
 
 __all__ = ["INDEX_TOUCHES", "KIND"]
 
@@ -22,9 +23,11 @@ async def observe(assignment: Assignment) -> Observation:
         detail = "neither url nor path is given; name one of them"
         return conclude(assignment, outcome=Outcome.SKIPPED, detail=detail, started_at=started_at)
     if location.url is None or location.url.lower().startswith("file:"):
+        from probes.kit.local_index import observe_local_index
+
         return await observe_local_index(assignment)
     try:
-        session = GuardedSession(assignment)
+        session = RecognisingSession(assignment)
     except ProbeError as error:
         return conclude(
             assignment, outcome=Outcome.MALFORMED, detail=str(error), started_at=started_at
@@ -34,18 +37,21 @@ async def observe(assignment: Assignment) -> Observation:
         reader = IndexReader(assignment, session, recorder)
         await reader.read(project_url(location.url, assignment.incident.project))
         await reader.confirm_index(location.url)
-    outcome, detail = outcome_of_pages(reader.pages)
+    seen, pages = session.recognition, reader.pages
+    outcome, detail = outcome_of_pages(pages)
     return conclude(
         assignment,
         outcome=outcome,
         detail=detail,
         started_at=started_at,
         connected=reader.connected,
-        pages=reader.pages,
-        hosting=file_hosting(reader.pages, location.url),
+        pages=pages,
+        hosting=file_hosting(pages, location.url),
         proxy=reader.proxy,
         evidence=recorder.all(),
-        notes=reader.notes,
+        notes=[*reader.notes, *told_of_software(seen, KIND.name, pages)],
+        hints=tuple(serial_hints(seen, pages)),
+        stated_lag=usual_lag(seen, location),
         redactor=session.redactor,
     )
 
@@ -115,5 +121,10 @@ KIND = ProbeKind(
         ),
     ),
     views=VIEWS,
+    prepare=prepare,
     verified="the embedded index; pip 26.3, uv 0.13.9 and Poetry 2.5.1 headers",
+    unverified=(
+        "how Nexus, Artifactory, Pulp, GitLab, CodeArtifact, Azure Artifacts and Google Artifact "
+        "Registry are recognised, what they are usually behind, and how one logs in there",
+    ),
 )

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -121,7 +121,51 @@ PROGRAMS = {
         ask_version=lambda path: _say_version(path, "-v"),
         cure="apt-get install nginx-light",
     ),
+    "squid": Program(
+        find=lambda: shutil.which("squid", path=_WITH_SBIN),
+        ask_version=lambda path: _say_version(path, "-v"),
+        cure="apt-get install squid",
+    ),
+    "varnish": Program(
+        find=lambda: shutil.which("varnishd", path=_WITH_SBIN),
+        ask_version=lambda path: _say_version(path, "-V"),
+        cure="apt-get install varnish",
+    ),
+    "apache": Program(
+        find=lambda: shutil.which("apache2", path=_WITH_SBIN),
+        ask_version=lambda path: _say_version(path, "-v"),
+        cure="apt-get install apache2",
+    ),
     "bandersnatch": _server("bandersnatch", "bandersnatch"),
+    "umoci": Program(
+        find=lambda: shutil.which("umoci"),
+        ask_version=lambda path: _say_version(path),
+        cure="apt-get install umoci",
+    ),
+    "skopeo": Program(
+        find=lambda: shutil.which("skopeo"),
+        ask_version=lambda path: _say_version(path),
+        cure="apt-get install skopeo",
+    ),
+    "poetry": _server("poetry", "poetry"),
+    "pdm": _server("pdm", "pdm[locked]"),
+    "pypiserver": _server("pypi-server", "pypiserver", "passlib"),
+    # proxpi has no command of its own: gunicorn runs it, and Python knows its version.
+    "proxpi": replace(
+        _server("gunicorn", "proxpi", "gunicorn"),
+        ask_version=lambda path: _say_version(
+            str(Path(path).with_name("python")),
+            "-cfrom importlib.metadata import version as v; print(v('proxpi'))",
+        ),
+    ),
+    # Its command takes long to load all that it imitates, only to say its version.
+    "moto": replace(
+        _server("moto_server", "moto[server]"),
+        ask_version=lambda path: _say_version(
+            str(Path(path).with_name("python")),
+            "-cfrom importlib.metadata import version as v; print(v('moto'))",
+        ),
+    ),
     "devpi-server": _server("devpi-server", "devpi-server", "devpi-client", "devpi-web"),
 }
 

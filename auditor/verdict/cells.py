@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from auditor.model import Candidate, Choice, Observation, Page, PageOutcome, Selection
+from auditor.model import Candidate, Choice, Observation, Page, PageOutcome, Selection, View
 from auditor.selection import Chosen, choose_all
 from auditor.verdict.context import Context
 
@@ -27,6 +27,16 @@ class ChoiceCache:
     _made: dict[str, list[tuple[tuple[Candidate, ...], Mapping[str, Chosen]]]] = field(
         default_factory=dict
     )
+    _cells: dict[tuple[int, View, int], list[Selection]] = field(default_factory=dict)
+
+    def cells(self, page: Page, context: Context) -> list[Selection]:
+        """Return the cells of a page; equal pages have the same, wherever they were seen."""
+        chosen = self.choose(page, context)
+        key = id(chosen), page.view, page.sample  # which is kept, so that no other gets its id
+        if key not in self._cells:
+            environments = _environment_ids(context)
+            self._cells[key] = [_cell(page, e, chosen[e], context) for e in environments]
+        return self._cells[key]
 
     def choose(self, page: Page, context: Context) -> Mapping[str, Chosen]:
         """Choose for every environment from one page."""
@@ -55,8 +65,7 @@ def _cells_of_page(page: Page, context: Context, cache: ChoiceCache) -> list[Sel
         return [_empty(page, e, context, Choice.NOTHING) for e in _environment_ids(context)]
     if page.outcome is not PageOutcome.OBSERVED or not page.complete:
         return [_empty(page, e, context, Choice.UNKNOWN) for e in _environment_ids(context)]
-    chosen = cache.choose(page, context)
-    return [_cell(page, e, chosen[e], context) for e in _environment_ids(context)]
+    return cache.cells(page, context)
 
 
 def _environment_ids(context: Context) -> list[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from packaging.version import Version
@@ -12,6 +11,7 @@ from packaging.version import Version
 from auditor.model import (
     Candidate,
     Environment,
+    Gets,
     Incident,
     KindFacts,
     Location,
@@ -23,6 +23,7 @@ from auditor.model import (
     parse_version,
 )
 from auditor.model.filename import version_in
+from auditor.model.source import find_source
 from auditor.selection import applicable
 from auditor.verdict.line import ReleaseLine
 from auditor.verdict.references import References
@@ -58,6 +59,7 @@ class Context:
         source_state: what became of the broken release at the source.
         others_have_broken: names of other locations that list or hold it.
         broken_names: names of broken files that any place lists, those with rebuilds left out.
+        page_gets: what pages give to whoever asks: worked out once, as places share their pages.
     """
 
     plan: Plan
@@ -80,6 +82,9 @@ class Context:
     source_state: SourceState
     others_have_broken: tuple[str, ...]
     broken_names: frozenset[str]
+    page_gets: dict[Hashable, tuple[tuple[Candidate, ...], Gets]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def kind_of(self, location: Location) -> KindFacts:
         """What is known of a location's kind; a bare default for a kind that nobody declared."""
@@ -155,24 +160,6 @@ class Context:
         )
 
 
-def find_source(locations: Sequence[Location]) -> Location | None:
-    """The root of the `upstream` links, else the location of kind `pypi`, else None."""
-    by_name = {loc.name: loc for loc in locations}
-    roots = Counter(_root(loc, by_name).name for loc in locations if loc.upstream in by_name)
-    if roots:
-        order = list(by_name)
-        return by_name[min(roots, key=lambda name: (-roots[name], order.index(name)))]
-    return next((loc for loc in locations if loc.kind == "pypi"), None)
-
-
-def _root(location: Location, by_name: Mapping[str, Location]) -> Location:
-    seen = {location.name}
-    while (above := by_name.get(location.upstream or "")) and above.name not in seen:
-        location = above
-        seen.add(location.name)
-    return location
-
-
 def candidates_of(observations: Iterable[Observation]) -> Iterable[Candidate]:
     """Every file that any page of these observations lists."""
     return (c for o in observations for page in o.pages for c in page.candidates)
@@ -206,7 +193,8 @@ def _by_name(observations: Sequence[Observation]) -> dict[str, Candidate]:
 
 
 def _highest_serial(observations: Sequence[Observation]) -> int | None:
-    serials = {p.freshness.serial for o in observations for p in o.pages} - FAKE_SERIALS - {None}
+    believed = (o for o in observations if all(h.code != "serial-fake" for h in o.hints))
+    serials = {p.freshness.serial for o in believed for p in o.pages} - FAKE_SERIALS - {None}
     return max((s for s in serials if s is not None), default=None)
 
 

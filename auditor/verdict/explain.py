@@ -115,6 +115,12 @@ _REASONS = {
         "The mirror has not seen the latest change of this project.",
         "Sync it; if it stays behind, its sync is stuck.",
     ),
+    "serial-ahead": (
+        "The page carries a serial that the source has not reached.",
+        "The place copied from somewhere else before, or numbers its changes itself; or the "
+        "source's own page is an older one.",
+        "Judge by the files; if they are old, refresh: devpi keeps the page of the higher serial.",
+    ),
     "serial-fake": (
         "The serial is a constant that says nothing.",
         "Software that fills the field without following the source.",
@@ -271,6 +277,28 @@ _REASONS = {
         "This is a replica that has not copied all that its primary has.",
         "A broken connection between the two, or a replica that has just been started.",
         "Look at the replica's log; a refresh of the page goes to the primary anyway.",
+    ),
+    "listed-but-missing": (
+        "An index page lists a file that is not there any more.",
+        "A file was deleted, and the static index was not made anew.",
+        "Make the index anew: installers that choose such a file fail, and try no other.",
+    ),
+    "stored-bytes-differ": (
+        "A cache lists a file with one digest, and keeps other bytes under its name.",
+        "A file that was replaced under the same URL: the page was fetched again, the file not.",
+        "Remove the kept file, restart the cache, and audit again: until then installs of that "
+        "file fail with a hash mismatch.",
+    ),
+    "stale-variant": (
+        "A cache keeps variants of the project's page that list no file of the fix.",
+        "Each Accept header has a variant of its own, they age apart, and a purge may leave some.",
+        "Purge every variant (see the remedies of its kind), then look again after another client "
+        "has installed from there.",
+    ),
+    "kept-refusal": (
+        "A cache keeps a refusal, such as 404 or 504, and gives it to everybody who asks.",
+        "Somebody asked for a file before the upstream had it, or while the upstream was down.",
+        "Wait until it expires, or purge that URL.",
     ),
     "waived": (
         "A waiver silences this failure for now.",

@@ -40,14 +40,22 @@ def judge(
     *,
     interrupted: bool = False,
     rules: Mapping[str, Callable[[Row], Iterator[Ruling]]] = RULES,
+    must_be_known: bool = True,
 ) -> tuple[Run, ...]:
     """Judge every incident of a plan, at the time of its observations.
+
+    Args:
+        plan: what was asked.
+        observations: what was seen.
+        interrupted: whether looking was stopped early.
+        rules: to apply.
+        must_be_known: whether it is a mistake of the user if no place knows the project.
 
     Raises:
         UsageError: no location at all knows the project, so the question is about nothing.
     """
     return tuple(
-        _judge_incident(plan, incident, observations, interrupted, rules)
+        _judge_incident(plan, incident, observations, interrupted, rules, must_be_known)
         for incident in plan.incidents
     )
 
@@ -64,9 +72,11 @@ def _judge_incident(
     observations: Sequence[Observation],
     interrupted: bool,
     rules: Mapping[str, Callable[[Row], Iterator[Ruling]]],
+    must_be_known: bool,
 ) -> Run:
     ours = [o for o in observations if o.incident == incident.id]
-    _demand_known(incident, ours)
+    if must_be_known:
+        _demand_known(incident, ours)
     ours = [*ours, *_unobserved(plan, incident, ours)]
     context = Context.of(plan, incident, ours, _environments(plan, incident))
     cache = ChoiceCache()

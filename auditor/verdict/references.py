@@ -13,8 +13,9 @@ from auditor.model import Candidate, Holding, Incident, Observation
 
 __all__ = ["Identity", "Mismatch", "References", "identities", "mismatch"]
 
-# In this order a mismatch is shown. md5 alone convicts as well: it is another file all the same.
-ALGORITHMS = ("sha256", "sha512", "sha384", "sha1", "md5")
+# In this order a mismatch is shown. md5 and crc32 alone convict as well: it is another file all
+# the same. Where they agree they say no more than that nothing is known to differ.
+ALGORITHMS = ("sha256", "sha512", "sha384", "sha1", "md5", "crc32")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def identities(observations: Iterable[Observation]) -> Iterable[tuple[str, Ident
             for candidate in page.candidates:
                 yield candidate.filename, of_candidate(candidate, observation.location)
         for holding in observation.holdings:
-            if holding.sha256 or holding.size is not None:
+            if holding.sha256 or holding.md5 or holding.crc32 or holding.size is not None:
                 yield holding.filename, of_holding(holding, observation.location)
         for pin in observation.pins:
             for file in pin.files:
@@ -116,7 +117,8 @@ def of_candidate(candidate: Candidate, origin: str) -> Identity:
 
 def of_holding(holding: Holding, origin: str) -> Identity:
     """The identity of bytes that were read."""
-    hashes = {"sha256": holding.sha256} if holding.sha256 else {}
+    stated = {"sha256": holding.sha256, "md5": holding.md5, "crc32": holding.crc32}
+    hashes = {name: digest for name, digest in stated.items() if digest}
     return Identity(hashes=hashes, size=holding.size, origin=origin)
 
 
@@ -156,7 +158,8 @@ def mismatch(filename: str, reference: Identity, seen: Identity) -> Mismatch | N
 def _configured(incident: Incident) -> dict[str, Identity]:
     found: dict[str, Identity] = {}
     for print_ in incident.fingerprints:
-        hashes = {a: d for a, d in (("sha256", print_.sha256), ("md5", print_.md5)) if d}
+        stated = {"sha256": print_.sha256, "md5": print_.md5, "crc32": print_.crc32}
+        hashes = {algorithm: digest for algorithm, digest in stated.items() if digest}
         if print_.filename and (hashes or print_.size is not None):
             found[print_.filename] = Identity(
                 hashes=hashes, size=print_.size, origin="configuration"

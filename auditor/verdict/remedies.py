@@ -47,6 +47,7 @@ def _applies(template: RemedyTemplate, row: Row) -> bool:
     named = {
         "{file}": _file(row),
         "{path}": location.path,
+        "{cache_path}": location.settings.get("cache_path"),
         "{url}": location.url,
         "{page}": location.url,
     }
@@ -69,6 +70,7 @@ def _fill(template: RemedyTemplate, row: Row) -> Remedy:
         "url": row.location.url or "",
         "page": _project_page(row),
         "path": row.location.path or "",
+        "cache_path": str(row.location.settings.get("cache_path") or ""),
         "project": row.context.incident.project,
         "fixed": fixed,
         "broken": str(line.broken[0]) if line.broken else line.broken_text,

@@ -82,7 +82,7 @@ class Row:
         """Views and samples that should have been asked for and of which there is no answer."""
         wanted = self.kind.views
         samples = self.location.samples if len(wanted) > 1 else 1
-        samples = min(samples, self.observation.samples_asked or samples)
+        samples = self.observation.samples_asked or samples
         asked = {(p.view, p.sample) for p in self.observation.pages}
         return tuple(
             view.value if samples == 1 else f"{view.value} (sample {sample})"

@@ -15,6 +15,7 @@ from auditor.verdict import (
     rules_index,
     rules_notes,
     rules_pin,
+    rules_serials,
     rules_source,
     rules_store,
 )
@@ -57,6 +58,7 @@ RULES: dict[str, Rule] = {
     "source-stale": rules_notes.source_stale,
     "surface-stale": rules_source.surface_stale,
     "headers-stripped": rules_source.headers_stripped,
+    "serial-ahead": rules_serials.serial_ahead,
     "serial-behind": rules_notes.serial_behind,
     "serial-fake": rules_notes.serial_fake,
     "serial-missing": rules_notes.serial_missing,

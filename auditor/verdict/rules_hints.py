@@ -10,7 +10,18 @@ from auditor.verdict.ruling import Ruling, ruling
 __all__ = ["HINT_CODES", "hinted"]
 
 # What a probe may explain by a hint. Whatever else it says belongs into its notes.
-HINT_CODES = frozenset({"fix-hidden-by-local-files", "no-safe-probe", "replica-behind"})
+HINT_CODES = frozenset(
+    {
+        "fix-hidden-by-local-files",
+        "kept-refusal",
+        "listed-but-missing",
+        "no-safe-probe",
+        "replica-behind",
+        "serial-fake",
+        "stale-variant",
+        "stored-bytes-differ",
+    }
+)
 
 
 def hinted(row: Row) -> Iterator[Ruling]:

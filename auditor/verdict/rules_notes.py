@@ -55,7 +55,7 @@ def flapping(row: Row) -> Iterator[Ruling]:
                 f"The {view} view gives different answers when it is asked again: several nodes "
                 "behind one name do not agree.",
                 expected="the same files in every sample",
-                observed=_differences(said),
+                observed=_per_address(row, view) or _differences(said),
                 evidence=evidence_of(p for p in row.usable_pages if p.view.value == view),
             )
 
@@ -282,6 +282,15 @@ def _answers(row: Row) -> dict[str, set[Signature]]:
         if (view, sample) not in unread:
             answers.setdefault(view, set()).add(signature)
     return answers
+
+
+def _per_address(row: Row, view: str) -> str:
+    """What each address of the name says; "" if they were not asked apart."""
+    said: dict[str, set[Signature]] = {}
+    for page in row.usable_pages:
+        if page.address and page.view.value == view and page not in row.unread_pages:
+            said.setdefault(page.address, set()).add(row.signatures[view, page.sample])
+    return "; ".join(f"{address}: {_differences(each)}" for address, each in said.items())
 
 
 def _differences(said: set[Signature]) -> str:

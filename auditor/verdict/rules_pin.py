@@ -72,7 +72,7 @@ def unread(row: Row) -> Iterator[Ruling]:
     if row.location.role is not Role.PIN or row.observation.outcome is Outcome.ABSENT:
         return
     looked = row.observation.outcome is Outcome.OBSERVED
-    obscure = [p.where for p in _pins(row) if _admitted(p, row.context) is None and _says_range(p)]
+    obscure = [p.where for p in _pins(row) if _is_obscure(p, row.context)]
     if looked and row.observation.holdings_complete and not obscure:
         return
     code = "unreadable" if looked else outcome_code(row.observation.outcome, local=True)
@@ -132,8 +132,8 @@ def clean(row: Row) -> Iterator[Ruling]:
 
 
 def _pins(row: Row) -> list[Pin]:
-    if row.location.role is not Role.PIN:
-        return []
+    if row.is_index:
+        return []  # a store can hold a whole environment, such as the `.venv` in a CI cache
     environments = row.context.environments
     return [p for p in row.observation.pins if _holds_somewhere(p.marker, environments)]
 
@@ -160,6 +160,18 @@ def _admitted(pin: Pin, context: Context) -> list[Version] | None:
         return list(SpecifierSet(pin.specifier).filter(known, prereleases=True))
     except InvalidSpecifier:
         return None
+
+
+def _is_obscure(pin: Pin, context: Context) -> bool:
+    """Whether an entry binds in a way of which it is not known whether it means broken bytes."""
+    if _admitted(pin, context) is not None:
+        return False
+    if pin.state is PinState.RANGE:
+        return bool(pin.specifier)
+    if pin.state is not PinState.FORCED:
+        return False
+    told = bool(pin.files) and all("sha256" in f.hashes for f in pin.files)
+    return not (told and context.broken_sha256)
 
 
 def _says_range(pin: Pin) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from urllib.parse import quote, urljoin
 
 from auditor.contracts import Assignment
@@ -14,6 +14,8 @@ from probes.bandersnatch_mirror.artifacts import KnownFile, known_files
 from probes.bandersnatch_mirror.marks import last_modified_note
 from probes.kit.answer import Answer
 from probes.kit.evidence import EvidenceRecorder
+from probes.kit.fingerprint import is_bandersnatch_page
+from probes.kit.freshness import foreign_cache_signs
 from probes.kit.index import IndexReader, file_hosting
 from probes.kit.pages import ParsedPage, parse_page
 from probes.kit.session import GuardedSession, Request
@@ -25,12 +27,6 @@ __all__ = ["Signs", "ask_last_modified", "refused_notes", "remote_holdings"]
 _MAX_FILES = 200
 _WORKERS = 4
 _MARK_BYTES = 100
-
-_JSON_SERIAL = re.compile(rb'"_last-serial"\s*:\s*"\d{1,18}"')
-_JSON_VERSION = re.compile(rb'"api-version"\s*:\s*"1\.1"')
-_JSON_URL = re.compile(rb'"url"\s*:\s*"\.\./\.\./packages/')
-_HTML_SERIAL = re.compile(rb"<!--SERIAL \d{1,18}-->\s*\Z")
-_HTML_URL = re.compile(rb'href="\.\./\.\./packages/')
 
 
 class Signs:
@@ -51,9 +47,7 @@ class Signs:
     def parse(self, body: bytes, *, url: str, content_type: str | None, project: str) -> ParsedPage:
         """Read one page; see `parse_page`."""
         parsed = parse_page(body, url=url, content_type=content_type, project=project)
-        is_json = "json" in (content_type or "").lower()
-        wanted = (_JSON_SERIAL, _JSON_VERSION, _JSON_URL) if is_json else (_HTML_SERIAL, _HTML_URL)
-        self._seen.append(all(pattern.search(body) for pattern in wanted))
+        self._seen.append(is_bandersnatch_page(body, content_type))
         return parsed
 
 
@@ -158,6 +152,9 @@ async def _ask(
 
 def _read_head(file: KnownFile, answer: Answer, evidence: str) -> Holding:
     how = f"HEAD answers {answer.status}"
+    signs = ", ".join(foreign_cache_signs(answer.headers))
+    if signs:
+        return replace(_unknown(file, f"{how}, but from a cache ({signs})"), evidence=(evidence,))
     if answer.status == 200:
         state = HeldState.HELD if file.listed else HeldState.SHADOWED
         how += "" if file.listed else ", and no page lists it: deleting leaves the file on disk"
@@ -172,6 +169,7 @@ def _read_head(file: KnownFile, answer: Answer, evidence: str) -> Holding:
         size=_size(answer) if answer.status == 200 else None,
         state=state,
         how=how,
+        answered=answer.status,
         evidence=(evidence,),
     )
 

@@ -8,8 +8,7 @@ download and stores small files, OPTIONS and Range store the whole of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -17,6 +16,8 @@ from auditor.contracts import Assignment
 from auditor.errors import ProbeError
 from auditor.model import Candidate, HeldState, Holding, Incident, Page, PageOutcome, Touch
 from probes.devpi_server.address import DevpiAddress
+from probes.devpi_server.question import Question
+from probes.devpi_server.stored_bytes import ask_for_bytes, why_not_ask_bytes
 from probes.devpi_server.topology import Topology
 from probes.kit.answer import Answer
 from probes.kit.evidence import EvidenceRecorder
@@ -31,25 +32,6 @@ _PREFIX_BYTES = 2**14
 _WORKERS = 4
 # A cache in front that keeps answers by URL must not keep this one for those who want the file.
 _MARK = "?view=json"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One file in one index.
-
-    Attributes:
-        filename, version, sha256: of the file; None if not known.
-        index: that would have it.
-        url: of its entry; None: it cannot be known without a digest.
-        listed: whether a page names it, so that asking makes no index re-read a page.
-    """
-
-    filename: str
-    version: str | None
-    sha256: str | None
-    index: str
-    url: str | None
-    listed: bool
 
 
 def broken_files(incident: Incident, pages: Iterable[Page]) -> tuple[Candidate, ...]:
@@ -99,7 +81,11 @@ async def holdings_over_http(
 ) -> tuple[Holding, ...]:
     """Put every question, a few at once, and say of each file what the best answer tells."""
     replica = topology.status is not None and topology.status.is_replica
-    interview = _Interview(assignment, session, recorder, replica=replica)
+
+    def why_not_bytes(filename: str) -> str | None:
+        return why_not_ask_bytes(assignment, topology, filename)
+
+    interview = _Interview(assignment, session, recorder, why_not_bytes, replica=replica)
     slots = asyncio.Semaphore(_WORKERS)
 
     async def one(question: Question) -> tuple[Question, Holding]:
@@ -142,9 +128,12 @@ class _Interview:
         assignment: Assignment,
         session: GuardedSession,
         recorder: EvidenceRecorder,
+        why_not_bytes: Callable[[str], str | None],
         *,
         replica: bool,
     ) -> None:
+        self._assignment = assignment
+        self._why_not_bytes = why_not_bytes
         self._agent = f"devpi-client {assignment.user_agent_suffix}"
         self._session = session
         self._recorder = recorder
@@ -161,7 +150,14 @@ class _Interview:
             answer = await self._session.send(self._request(question))
         except ProbeError as error:
             return unknown(question, f"not known: {self._session.redactor.text(str(error))}")
-        return self._read(question, answer)
+        return await self._settled(question, self._read(question, answer))
+
+    async def _settled(self, question: Question, entry: Holding) -> Holding:
+        """Ask for the file itself, where its entry settles nothing and there is no harm in it."""
+        settled = entry.answered is not None and not self._replica
+        if settled or self._surprised or self._why_not_bytes(question.filename) is not None:
+            return entry
+        return await ask_for_bytes(self._assignment, self._session, self._recorder, question, entry)
 
     def _request(self, question: Question) -> Request:
         url = (question.url or "").partition("#")[0].partition("?")[0]
@@ -223,6 +219,8 @@ class _Interview:
             sha256=question.sha256,
             state=state,
             how=how,
+            # What devpi has no entry of, it has no file of: the same word answers an installer.
+            answered=answer.status if answer.status in (404, 410) else None,
             evidence=(evidence,),
         )
 

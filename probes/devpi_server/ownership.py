@@ -11,7 +11,7 @@ from probes.devpi_server.address import DevpiAddress
 from probes.devpi_server.client import DevpiClient, DevpiLink
 from probes.devpi_server.topology import IndexConfig, Topology
 
-__all__ = ["hidden_fix", "told_owners"]
+__all__ = ["blocked_by", "copied_by", "hidden_fix", "told_owners"]
 
 _SHOWN_FILES = 6
 
@@ -37,6 +37,15 @@ def told_owners(
     ]
 
 
+def copied_by(
+    incident: Incident, pages: Sequence[Page], topology: Topology, address: DevpiAddress
+) -> IndexConfig | None:
+    """Return the stage that has a copy of a broken file of its own; None if there is none."""
+    broken = (c for c in _candidates(pages) if incident.is_broken(c.version))
+    owners = (topology.find(address.owner_of(c.url)) for c in broken)
+    return next((owner for owner in owners if owner and not owner.is_mirror), None)
+
+
 async def hidden_fix(
     incident: Incident,
     pages: Sequence[Page],
@@ -49,7 +58,7 @@ async def hidden_fix(
     devpi stops asking its mirrors for a project as soon as a stage has a file of it, unless the
     stage's `mirror_whitelist` names the project. Its JSON pages say nothing of it.
     """
-    blocking = _blocking(incident.project, pages, topology, client.address)
+    blocking = blocked_by(incident.project, pages, topology, client.address)
     read = [page for page in pages if page.outcome is PageOutcome.OBSERVED]
     if blocking is None or not read or _lists_fix(incident, read):
         return []
@@ -65,7 +74,7 @@ async def hidden_fix(
     return []
 
 
-def _blocking(
+def blocked_by(
     project: str, pages: Sequence[Page], topology: Topology, address: DevpiAddress
 ) -> IndexConfig | None:
     """Return the stage whose own files keep those of the mirrors from being seen."""

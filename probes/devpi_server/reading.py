@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auditor.model import FileHosting, Hint, Page, PageOutcome, StatedLag
-from probes.devpi_server.topology import Topology
+from probes.devpi_server.topology import IndexConfig, Topology
 from probes.kit.index import file_hosting
 
-__all__ = ["hosting", "no_safe_probe", "stated_lag", "told_of_index", "without_false_empty"]
+__all__ = [
+    "hosting",
+    "no_safe_probe",
+    "stated_lag",
+    "told_of_index",
+    "traits_of",
+    "without_false_empty",
+]
 
 
 def without_false_empty(pages: Sequence[Page], topology: Topology) -> tuple[Page, ...]:
@@ -67,6 +74,26 @@ def stated_lag(topology: Topology) -> StatedLag | None:
         return None
     names = ", ".join(mirror.name for mirror in topology.mirrors)
     return StatedLag(seconds=max(said), basis=f"mirror_cache_expiry of {names}")
+
+
+def traits_of(
+    topology: Topology, blocking: IndexConfig | None, copying: IndexConfig | None
+) -> tuple[str, ...]:
+    """Say what decides how this index goes on, in the words of the behaviour data.
+
+    Args:
+        topology: as the server tells.
+        blocking: the stage whose own files keep those of its mirrors from being seen.
+        copying: the stage that has a copy of a broken file of its own.
+    """
+    if not topology.recognised or not topology.is_complete:
+        return ()
+    if blocking is not None or not topology.mirrors:
+        return ("closed",)
+    if copying is not None:
+        return ("local-copy",)
+    external = all(mirror.external for mirror in topology.mirrors)
+    return ("mirror", "external-urls") if external else ("mirror",)
 
 
 def no_safe_probe(reason: str) -> Hint:

@@ -17,6 +17,7 @@ from probes.devpi_server.address import is_index_name
 from probes.devpi_server.client import DevpiClient
 from probes.kit.answer import Answer, shown
 from probes.kit.evidence import EvidenceRecorder
+from probes.kit.fingerprint import is_devpi_answer
 from probes.kit.freshness import foreign_cache_signs
 from probes.kit.redaction import redact_url
 
@@ -24,7 +25,6 @@ __all__ = ["IndexConfig", "ServerStatus", "Topology", "read_status", "read_topol
 
 # Real servers have chains of two or three; a loop or a hostile list ends here.
 MAX_INDEXES = 32
-_API_VERSION_HEADER = "x-devpi-api-version"
 _PROXY_HEADER = "x-devpi-proxy"
 
 
@@ -162,7 +162,7 @@ class _Findings:
 
     def see(self, answer: Answer) -> None:
         """Take what the headers of any answer tell."""
-        self.versioned |= answer.headers.get(_API_VERSION_HEADER) is not None
+        self.versioned |= is_devpi_answer(answer.headers)
         self.signs.update(foreign_cache_signs(answer.headers))
         if answer.headers.get(_PROXY_HEADER) is not None:
             self.signs.add(_PROXY_HEADER)

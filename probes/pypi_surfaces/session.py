@@ -35,13 +35,20 @@ class KeepingSession(GuardedSession):
         self.answers: dict[View, Answer] = {}
         self._page_url = page_url
 
-    async def get_page(self, url: str, view: View, *, prefix_bytes: int | None = None) -> Answer:
+    async def get_page(
+        self,
+        url: str,
+        view: View,
+        *,
+        prefix_bytes: int | None = None,
+        address: str | None = None,
+    ) -> Answer:
         """Ask for an index page exactly as one client class does.
 
         Raises:
             ProbeError: as `send`.
         """
-        answer = await super().get_page(url, view, prefix_bytes=prefix_bytes)
+        answer = await super().get_page(url, view, prefix_bytes=prefix_bytes, address=address)
         if url == self._page_url:
             self.answers[view] = answer
         return answer

@@ -398,6 +398,20 @@ async def test_a_file_is_not_asked_for_where_a_cache_may_be_in_front(
     assert all(says in holding.how for holding in seen.holdings)
 
 
+async def test_what_a_cache_answers_for_a_file_says_nothing_of_the_mirror(
+    serve: Serve, assign: MakeAssignment
+) -> None:
+    class CachedFiles(Front):
+        async def __call__(self, request: web.Request) -> web.StreamResponse:
+            self.headers = {"Age": "5"} if request.path.startswith("/packages/") else {}
+            return await super().__call__(request)
+
+    (holding,) = (await ask(CachedFiles(), serve, assign)).holdings
+
+    assert (holding.state, holding.answered) == (HeldState.UNKNOWN, None)
+    assert "from a cache (age)" in holding.how
+
+
 @pytest.mark.parametrize("to", ["/moved/brokenpkg/", None])
 async def test_a_page_from_elsewhere_or_none_at_all_allows_no_question(
     to: str | None, serve: Serve, assign: MakeAssignment

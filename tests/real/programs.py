@@ -90,12 +90,14 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _pinned(requirement: str) -> str:
+    # The lock names a distribution once, whatever extras of it are locked with it.
+    name = re.escape(requirement.partition("[")[0])
     pin = re.search(
-        rf"^{re.escape(requirement)}==[^\s;\\]+", LOCK.read_text(encoding="utf-8"), re.MULTILINE
+        rf"^{name}(?:\[[^\]]*\])?(==[^\s;\\]+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE
     )
     if pin is None:
         raise LookupError(f"{requirement} is not in requirements/real.in; add it and `make lock`")
-    return pin.group()
+    return f"{requirement}{pin[1]}"
 
 
 def _make(home: Path, pins: Sequence[str]) -> None:

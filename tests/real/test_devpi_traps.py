@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -14,6 +16,7 @@ from aiohttp import web
 
 from auditor.lab.artifacts import Artifact, build_release
 from auditor.lab.drive.driver import audit_places
+from auditor.lab.drive.process import run
 from auditor.lab.drive.subject import Place
 from auditor.lab.drive.upstream import Upstream, serving
 from auditor.lab.index import EmbeddedIndex
@@ -26,7 +29,7 @@ from auditor.model import (
     Status,
     Verdict,
 )
-from tests.real.devpi_servers import Devpi, devpi_server, in_sync, replica_of
+from tests.real.devpi_servers import LOOPBACK, Devpi, devpi_server, in_sync, replica_of
 
 pytestmark = [
     pytest.mark.real,
@@ -354,3 +357,83 @@ async def test_a_replica_without_its_primary_is_not_believed_to_be_in_sync(stage
 
     assert verdict.broken.listed is True
     assert any("in sync is not known" in note for note in observation.notes)
+
+
+async def test_a_mirror_passes_on_its_upstreams_serial_and_a_stage_has_none(stage: Stage) -> None:
+    """Trap 13: a header on mirrors, nothing on stages; neither says how fresh the files are."""
+    stage.publish_fix()
+
+    mirror, seen = await stage.audit(stage.mir)
+    over_it, inherited = await stage.audit(stage.open)
+
+    (serial,) = {page.freshness.serial for page in seen.pages}
+    assert serial == stage.upstream.index.serial
+    assert {page.freshness.serial for page in inherited.pages} == {None}
+    assert "serial-missing" in codes(over_it)
+    assert "serial-missing" not in codes(mirror)
+    assert mirror.status is over_it.status is Status.ROLLED_FORWARD
+
+
+async def test_one_careless_download_puts_the_broken_file_on_every_replica(stage: Stage) -> None:
+    """Trap 15: replicas multiply: what one installer makes the primary store, they copy."""
+    await stage.primary.page(stage.mir)
+    await in_sync(stage.primary, stage.replica, stage.user)
+    path = str(stage.replica.serverdir)
+    before, _ = await stage.audit(stage.mir, server=stage.replica, path=path)
+
+    await stage.primary.store(stage.mir, stage.broken[0])
+    await in_sync(stage.primary, stage.replica, stage.user)
+    after, _ = await stage.audit(stage.mir, server=stage.replica, path=path)
+
+    assert before.broken.held is HeldState.NOT_HELD
+    assert after.broken.held is HeldState.HELD
+
+
+async def test_a_client_keeps_what_every_server_has_removed(stage: Stage, tmp_path: Path) -> None:
+    """Trap 17: files are `immutable` for years, so that pip keeps them when all servers are clean.
+
+    What is clean are the servers: the audit names the cache beside them.
+    """
+    stage.publish_fix()
+    cache = tmp_path / "cache"
+    index = ("--index-url", stage.primary.simple(stage.mir), "--trusted-host", LOOPBACK)
+    keeping = ("--cache-dir", str(cache), "--no-deps", "--only-binary=:all:")
+    pip = (sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "download")
+    # The first download is passed on while it is stored, without a lifetime; every later has one.
+    await stage.primary.page(stage.mir)
+    await stage.primary.store(stage.mir, stage.broken[0])
+    done = await run(
+        [*pip, *index, *keeping, "--dest", str(tmp_path / "got"), "brokenpkg==1.2.3"],
+        home=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    stage.upstream.index.delete_release("1.2.3", keep_files=False)
+    await stage.primary.ask("DELETE", stage.primary.entry(stage.mir, stage.broken[0]))
+    await stage.primary.refresh(stage.mir)
+    assert stage.broken[0].filename not in stage.primary.inventory(stage.user)
+
+    places = [
+        Place(
+            name="index",
+            table={"kind": "devpi", "url": stage.primary.simple(stage.mir)},
+            index_url=stage.primary.simple(stage.mir),
+        ),
+        Place(
+            name="client",
+            table={"kind": "pip-cache", "path": str(cache)},
+            index_url=stage.primary.simple(stage.mir),
+        ),
+    ]
+    judged, _ = await audit_places(stage.upstream, places, stage.known)
+    statuses = {verdict.location.name: verdict.status for verdict in judged.verdicts}
+
+    assert statuses["index"] is Status.CLEAN
+    assert statuses["client"] is Status.LATENT
+
+
+async def test_a_place_of_kind_simple_that_is_devpi_is_told_so(stage: Stage) -> None:
+    verdict, seen = await stage.audit(stage.mir, kind="simple")
+
+    assert any(note.startswith("this looks like devpi (its header") for note in seen.notes)
+    assert verdict.broken.held is HeldState.UNKNOWN
+    assert not any("/+f/" in request.url for request in seen.requests)

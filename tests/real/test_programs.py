@@ -55,3 +55,18 @@ def test_one_that_failed_is_made_anew(cache: Path, monkeypatch: pytest.MonkeyPat
 def test_what_is_not_locked_is_not_installed(cache: Path) -> None:
     with pytest.raises(LookupError, match=r"requirements/real\.in"):
         programs.python_program("never-locked")
+
+
+def test_extras_are_installed_at_the_locked_version_of_their_distribution(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Sequence[str]] = []
+
+    def make(home: Path, pins: Sequence[str]) -> None:
+        made.append(pins)
+        (home / "bin").mkdir(parents=True)
+
+    monkeypatch.setattr(programs, "_make", make)
+    programs.python_program("pdm", "pdm[locked]", "pdm")
+    (pins,) = made
+    assert pins[0] == pins[1].replace("pdm", "pdm[locked]", 1)

@@ -71,6 +71,16 @@ def test_a_range_is_judged_by_what_it_admits(specifier: str, status: Status) -> 
     assert found.status is status
 
 
+def test_an_address_that_tells_no_version_is_unknown_unless_its_hash_is() -> None:
+    link = PinnedFile(filename="brokenpkg.git@main", url="git+https://git.example/brokenpkg.git")
+    assert judged(entry(None, files=(link,))).status is Status.UNKNOWN
+    assert judged(entry(None, files=(PinnedFile(hashes={"md5": "0" * 32}),))).status is (
+        Status.UNKNOWN
+    )
+    other = PinnedFile(hashes={"sha256": OTHER})
+    assert judged(entry(None, files=(other,))).status is Status.CLEAN
+
+
 def test_a_pin_to_an_older_release_admits_no_fix() -> None:
     found = judged(entry("1.2.2"))
     assert (found.status, found.reasons[0].code) == (Status.BEHIND, "fix-excluded")

@@ -123,7 +123,9 @@ def _chosen(said: Said, seen: Seen) -> Iterator[str]:
 
 
 def _listed(said: Said, seen: Seen) -> Iterator[str]:
-    if seen.listed is not None and said.listed is not seen.listed:
+    # pip says of a page that it cannot have what it says of one that lists nothing.
+    nobody = not seen.listed and said.listed is None and said.outcome is Outcome.UNREACHABLE
+    if seen.listed is not None and said.listed is not seen.listed and not nobody:
         yield f"listed: said {said.listed}, pip found it: {seen.listed}"
 
 

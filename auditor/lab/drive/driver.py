@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ from auditor.verdict import judge
 __all__ = ["Drive", "Played", "audit_places", "play_story"]
 
 SOURCE = "source"
+
+Serve = Callable[[EmbeddedIndex], AbstractAsyncContextManager[Upstream]]
 
 # Method, path with query, status.
 _Line = tuple[str, str, int | None]
@@ -58,10 +61,21 @@ class Played:
 
 
 async def play_story(
-    subject: Subject, directory: Path, *, steps: Sequence[Step] = tuple(Step)
+    subject: Subject,
+    directory: Path,
+    *,
+    steps: Sequence[Step] = tuple(Step),
+    serve: Serve = serving,
 ) -> Played:
-    """Play the incident on a program, from its first start to its upstream's end."""
-    async with serving(EmbeddedIndex(PROJECT)) as upstream:
+    """Play the incident on a program, from its first start to its upstream's end.
+
+    Args:
+        subject: the program.
+        directory: for all its files.
+        steps: to be taken, the first one always before it starts.
+        serve: serves the upstream; by default pages on one host, files on another.
+    """
+    async with serve(EmbeddedIndex(PROJECT)) as upstream:
         script = Script.at(upstream)
         await script.take(Step.WARM)
         async with subject.running(upstream, directory):
@@ -132,11 +146,18 @@ class Drive:
 
     async def _check_log(self, step: Step, run: Run, before: int) -> None:
         """Hold the requests that the run names against the program's own log."""
-        names = {place.name for place in self.subject.places()}
+        places = self.subject.places()
+        names = {place.name for place in places}
+        # A place that sends its clients elsewhere has not been asked what was asked there.
+        hosts = {
+            urlsplit(str(place.table.get(key, ""))).netloc
+            for place in places
+            for key in ("url", "endpoint_url")
+        }
         sent: Counter[_Line] = Counter(
             (r.method, _path(r.url), r.status)
             for r in run.requests
-            if r.location in names and r.status is not None
+            if r.location in names and r.status is not None and urlsplit(r.url).netloc in hosts
         )
         logged = await self._logged(before, sum(sent.values()))
         if logged is not None and logged != sent:

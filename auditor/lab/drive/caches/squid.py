@@ -1,0 +1,117 @@
+"""squid as a reverse proxy, and as a forward proxy on a second port."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from auditor.lab.drive.bandersnatch import read_access_log
+from auditor.lab.drive.caches.front import CachingFront
+from auditor.lab.drive.subject import AccessLine
+from auditor.lab.server import LOOPBACK
+
+__all__ = ["SquidCache"]
+
+# `%>rp` is the path as it was asked for, `%>Hs` the status that was sent.
+_CONFIGURATION = """\
+http_port {loopback}:{port} accel defaultsite={loopback}:{port}
+http_port {loopback}:{forward_port}
+cache_peer {loopback} parent {upstream_port} 0 no-query no-digest originserver name=origin
+acl accelerated myportname {loopback}:{port}
+acl purging method PURGE
+http_access allow all
+cache_peer_access origin allow accelerated
+cache_dir ufs {home}/cache 64 2 2
+cache_mem 8 MB
+logformat story %rm %>rp %>Hs %{{User-Agent}}>h
+access_log stdio:{home}/access.log story
+buffered_logs off
+cache_log {home}/cache.log
+pid_filename {home}/squid.pid
+coredump_dir {home}
+visible_hostname lab
+pinger_enable off
+shutdown_lifetime 0 seconds
+cache_effective_user {user}
+"""
+
+
+@dataclass(kw_only=True)
+class SquidCache(CachingFront):
+    """squid in front of the upstream.
+
+    Attributes:
+        clients: request headers of each client class whose variant `refresh` replaces.
+        forward_port: where it is a forward proxy.
+    """
+
+    clients: Sequence[Mapping[str, str]] = ()
+    forward_port: int = field(default=0, init=False)
+
+    name = "squid"
+
+    @property
+    def user(self) -> str:
+        """squid refuses to work as root."""
+        return "proxy"
+
+    @property
+    def answers_safely(self) -> bool:
+        """It heeds `only-if-cached`."""
+        return True
+
+    @property
+    def forward_url(self) -> str:
+        """What a client is given as its proxy."""
+        return f"http://{LOOPBACK}:{self.forward_port}"
+
+    async def prepare(self) -> None:
+        """Make the directories of its cache, which it does not make by itself."""
+        self.forward_port = _free_port()
+        await self.call(self.command, "-N", "-z", "-f", self._configure(_free_port()))
+
+    def arguments(self, port: int) -> Sequence[str | Path]:
+        """Write its configuration; return the command that starts it."""
+        return [self.command, "-N", "-f", self._configure(port)]
+
+    async def purge(self, path: str) -> None:
+        """Send PURGE, which forgets the list of the variants and leaves the variants."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request("PURGE", f"{self.url}{path}") as answer,
+        ):
+            await answer.read()
+
+    async def refresh(self) -> None:
+        """Replace each client class's variant of the page, which `no-cache` does."""
+        async with aiohttp.ClientSession() as session:
+            for client in self.clients:
+                headers = {**client, "Cache-Control": "no-cache"}
+                async with session.get(f"{self.url}{self.page_path}", headers=headers) as answer:
+                    await answer.read()
+
+    def access_log(self) -> Sequence[AccessLine]:
+        """Return its log."""
+        return read_access_log(self.home / "access.log")
+
+    def _configure(self, port: int) -> Path:
+        text = _CONFIGURATION.format(
+            loopback=LOOPBACK,
+            port=port,
+            forward_port=self.forward_port,
+            upstream_port=urlsplit(self.upstream.url).port,
+            home=self.home,
+            user=self.user,
+        )
+        return self.write("squid.conf", text)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""What the kind `proxpi` knows of that cache."""

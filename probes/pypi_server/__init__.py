@@ -1,0 +1,1 @@
+"""What the kind `pypiserver` knows of that server."""

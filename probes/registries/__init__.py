@@ -1,0 +1,1 @@
+"""Registries with a search of their own: Nexus, Artifactory, Pulp. Seen by nobody here running."""

@@ -1,0 +1,196 @@
+"""Kind `environment`: what is installed, by real pip, and what somebody did to it afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from auditor.lab.artifacts import build_release
+from auditor.model import HeldState, Integrity, Observation, Outcome, PinState, Role
+from probes.environment import KIND
+
+from .conftest import MakeAssignment
+
+Look = Callable[..., Awaitable[Observation]]
+
+
+@pytest.fixture
+def look(assign: MakeAssignment) -> Look:
+    async def look(path: Path | str, **settings: str) -> Observation:
+        return await KIND.observe(
+            assign(path=str(path), kind="environment", role=Role.PIN, settings=settings)
+        )
+
+    return look
+
+
+def wheel(directory: Path, version: str) -> Path:
+    artifact, _ = build_release("brokenpkg", version)
+    path = directory / artifact.filename
+    path.write_bytes(artifact.content)
+    return path
+
+
+def install(site: Path, source: Path) -> None:
+    """Let pip lay a wheel out, as it does in any environment."""
+    command = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "install"]
+    command += ["--quiet", "--no-deps", "--no-index", "--no-compile", "--target", str(site)]
+    subprocess.run([*command, "--upgrade", str(source)], check=True, timeout=60)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "venv/lib/python3.11/site-packages").mkdir(parents=True)
+    (tmp_path / "venv/lib64").symlink_to("lib")
+    return tmp_path / "venv/lib/python3.11/site-packages"
+
+
+def a_module(site: Path) -> Path:
+    return next(site.rglob("*.py"))
+
+
+def info(site: Path, version: str) -> Path:
+    return site / f"brokenpkg-{version}.dist-info"
+
+
+async def test_an_installed_release_is_found_from_every_path(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, wheel(tmp_path, "1.2.3"))
+    for path in (site, tmp_path / "venv", f"{tmp_path}/v*"):
+        seen = await look(path)
+        (pin,) = seen.pins
+        assert (pin.version, pin.state, pin.integrity) == (
+            "1.2.3",
+            PinState.INSTALLED,
+            Integrity.INTACT,
+        )
+        assert [h.state for h in seen.holdings] == [HeldState.HELD]
+        assert (seen.outcome, seen.holdings_complete) == (Outcome.OBSERVED, True)
+        (file,) = pin.files  # from direct_url.json: pip installed a file by its path
+        assert file.hashes["sha256"] == build_release("brokenpkg", "1.2.3")[0].sha256
+
+
+async def test_code_mended_in_place_is_told_from_the_original(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, wheel(tmp_path, "1.2.3"))
+    module = a_module(site)
+    module.write_text(module.read_text() + "\n# mended\n")
+    (pin,) = (await look(site)).pins
+    assert (pin.version, pin.integrity) == ("1.2.3", Integrity.PATCHED)
+    assert module.name in pin.how
+
+
+async def test_code_replaced_under_its_number_is_told_by_the_released_wheel(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, wheel(tmp_path, "1.2.2"))
+    renamed = info(site, "1.2.2").rename(info(site, "1.2.3"))
+    for path in (renamed / "METADATA", renamed / "RECORD"):
+        path.write_text(path.read_text().replace("1.2.2", "1.2.3"))
+    reference = wheel(tmp_path, "1.2.3")
+    (pin,) = (await look(site, reference=str(reference))).pins
+    assert (pin.version, pin.integrity) == ("1.2.3", Integrity.REPLACED)
+    install(site, reference)
+    (pin,) = (await look(site, reference=str(reference))).pins
+    assert pin.integrity is Integrity.INTACT
+
+
+async def test_metadata_left_behind_is_not_the_code_that_runs(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, wheel(tmp_path, "1.2.3"))
+    kept = info(site, "1.2.3").rename(tmp_path / "kept")
+    install(site, wheel(tmp_path, "1.2.4"))
+    kept.rename(info(site, "1.2.3"))
+    seen = await look(site)
+    states = {pin.version: pin.state for pin in seen.pins}
+    assert states["1.2.4"] is PinState.INSTALLED
+    assert states["1.2.3"] is PinState.SHADOWED
+    assert {h.version: h.state for h in seen.holdings}["1.2.3"] is HeldState.SHADOWED
+
+
+async def test_the_metadata_counts_not_the_name_of_its_directory(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, wheel(tmp_path, "1.2.3"))
+    info(site, "1.2.3").rename(info(site, "9.9"))
+    (pin,) = (await look(site)).pins
+    assert pin.version == "1.2.3"
+
+
+async def test_old_and_unnormalised_layouts_are_found(look: Look, site: Path) -> None:
+    egg = site / "BrokenPkg-1.2.3-py3.11.egg-info"
+    egg.write_text("Metadata-Version: 1.1\nName: BrokenPkg\nVersion: 1.2.3\n")
+    (pin,) = (await look(site)).pins
+    assert (pin.version, pin.integrity) == ("1.2.3", Integrity.UNKNOWN)
+
+
+async def test_another_project_with_a_similar_name_is_not_ours(look: Look, site: Path) -> None:
+    for name in ("brokenpkg_tools-1.2.3.dist-info", "brokenpkg2-1.2.3.dist-info"):
+        (site / name).mkdir()
+    seen = await look(site)
+    assert (seen.outcome, seen.pins) == (Outcome.ABSENT, ())
+
+
+async def test_a_version_that_nobody_states_forbids_clean(look: Look, site: Path) -> None:
+    (site / "brokenpkg.egg-info").mkdir()
+    seen = await look(site)
+    assert seen.holdings_complete is False
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "brokenpkg/__init__.py,sha256=!!!,1\n",
+        "../../../../../../../../../etc/passwd,sha256=aaaa,1\n",
+        '"unclosed\n',
+        "\0,sha256=aaaa,1\n",
+        "pipe,sha256=aaaa,1\n",
+    ],
+)
+async def test_a_hostile_record_is_never_trusted_nor_fatal(
+    look: Look, site: Path, tmp_path: Path, record: str
+) -> None:
+    install(site, wheel(tmp_path, "1.2.3"))
+    os.mkfifo(site / "pipe")
+    (info(site, "1.2.3") / "RECORD").write_text(record)
+    (pin,) = (await look(site)).pins
+    assert pin.version == "1.2.3"
+    assert pin.integrity is not Integrity.INTACT
+
+
+async def test_nothing_is_read_as_absent_where_nothing_was_read(look: Look, tmp_path: Path) -> None:
+    assert (await look(tmp_path / "gone")).outcome is Outcome.UNREACHABLE
+    assert (await look(f"{tmp_path}/gone*")).outcome is Outcome.UNREACHABLE
+    assert (await look(tmp_path)).outcome is Outcome.MALFORMED
+
+
+async def test_an_editable_install_is_told(look: Look, site: Path, tmp_path: Path) -> None:
+    install(site, wheel(tmp_path, "1.2.3"))
+    stated = '{"url": "file:///src/brokenpkg", "dir_info": {"editable": true}}'
+    (info(site, "1.2.3") / "direct_url.json").write_text(stated)
+    (pin,) = (await look(site)).pins
+    assert "editable" in pin.how
+    assert pin.files == ()
+
+
+async def test_credentials_in_direct_url_never_get_out(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, wheel(tmp_path, "1.2.3"))
+    stated = '{"url": "https://me:cAnary-42@host.example/brokenpkg-1.2.3-py3-none-any.whl"}'
+    (info(site, "1.2.3") / "direct_url.json").write_text(stated)
+    assert "cAnary-42" not in repr(await look(site))
+
+
+async def test_a_system_wide_addition_is_mentioned(look: Look, site: Path, tmp_path: Path) -> None:
+    (tmp_path / "venv/pyvenv.cfg").write_text("include-system-site-packages = true\n")
+    install(site, wheel(tmp_path, "1.2.4"))
+    assert any("system" in note for note in (await look(tmp_path / "venv")).notes)
