@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
-from auditor.contracts import Assignment, ProbeKind, Setting, TouchNote
+from auditor.contracts import Assignment, Met, ProbeKind, Setting, TouchNote
 from auditor.errors import Malformed, ProbeError
 from auditor.model import (
     Candidate,
@@ -42,7 +42,7 @@ from probes.kit.pages import ParsedPage, parse_page
 from probes.kit.pages.html_text import check_ending, to_utf8
 from probes.kit.pages.media import page_type
 from probes.kit.pages.parsed import FaultLog
-from probes.kit.session import GuardedSession
+from probes.kit.session import GuardedSession, prepare
 
 __all__ = ["KIND"]
 
@@ -289,6 +289,11 @@ def _parse_find_links(
         )
 
 
+def recognises(met: Met) -> bool:
+    """A directory with wheels in it."""
+    return met.names is not None and any(name.lower().endswith(".whl") for name in met.names)
+
+
 KIND = ProbeKind(
     name="wheelhouse",
     summary="a directory or page for --find-links",
@@ -299,6 +304,9 @@ KIND = ProbeKind(
         Setting(key="role", meaning="`store` if no installer is pointed at it"),
     ),
     observe=observe,
+    prepare=prepare,
+    recognises=recognises,
+    owns_subtree=False,
     syncs=False,
     touches=(
         TouchNote(

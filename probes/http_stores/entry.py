@@ -13,12 +13,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 
-__all__ = ["Damaged", "Entry", "Foreign", "entry_path", "is_entry_name", "read_entry"]
+__all__ = [
+    "Damaged",
+    "Entry",
+    "Foreign",
+    "entry_path",
+    "is_entry_name",
+    "parse_entry",
+    "read_entry",
+]
 
 # Real ones have some 2 kB of headers.
 _MAX_HEADER_BYTES = 2**20
@@ -114,6 +122,15 @@ def read_entry(descriptor: int, size: int) -> Entry:
         OSError: it cannot be read.
     """
     head = os.pread(descriptor, min(size, _FIRST_READ_BYTES), 0)
+    return _read(head, size, lambda count, at: os.pread(descriptor, count, at))
+
+
+def parse_entry(content: bytes) -> Entry:
+    """Read an entry that is in memory. Raises as `read_entry`."""
+    return _read(content, len(content), lambda count, at: content[at : at + count])
+
+
+def _read(head: bytes, size: int, read_at: Callable[[int, int], bytes]) -> Entry:
     if not head.startswith(b"cc=4,"):
         raise Foreign(_what_else(head))
     match = _UP_TO_BODY.match(head)
@@ -126,7 +143,7 @@ def read_entry(descriptor: int, size: int) -> Entry:
         raise Damaged(f"its body of {body_size} bytes breaks off")
     if size - end > _MAX_HEADER_BYTES:
         raise Damaged(f"its headers are larger than {_MAX_HEADER_BYTES} bytes")
-    rest = head[end:] if size <= len(head) else os.pread(descriptor, size - end, end)
+    rest = head[end:] if size <= len(head) else read_at(size - end, end)
     return _decoded(match[1] + _NO_BODY + rest, body_at, body_size)
 
 

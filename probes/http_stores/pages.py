@@ -43,12 +43,18 @@ class ReadPage:
         stored: as it was found.
         parsed: None if it is no readable page; `problem` says why.
         trusted: whether a client exists that uses it without asking, until it expires.
+        view: the client that keeps it.
+        until: when it expires, where that client reckons in another way than pip; None: as pip.
+        url: what was asked for; None if the store does not say.
     """
 
     stored: StoredPage
     parsed: ParsedPage | None
     problem: str
     trusted: bool
+    view: View = View.PIP
+    until: datetime | None = None
+    url: str | None = None
 
 
 def read_pages(pages: Iterable[StoredPage], project: str, *, trusting: bool) -> list[ReadPage]:
@@ -113,12 +119,12 @@ def written_down(
         reproduce=_command(page, path),
     )
     made = Page(
-        view=View.PIP,
+        view=page.view,
         sample=sample,
         outcome=PageOutcome.MALFORMED,
         detail=page.problem,
         status=stored.entry.status,
-        url=path.as_uri(),
+        url=page.url or path.as_uri(),
         content_type=stored.entry.headers.get("content-type"),
         freshness=freshness,
         body_sha256=digest,
@@ -148,7 +154,7 @@ def _freshness(page: ReadPage) -> Freshness:
     read = freshness_of(Headers(tuple(headers.items())), fetched_at, body_serial=serial)
     # Without a Date it is never fresh; where no client trusts it, it expired when it came.
     until = expires_at(headers, date) if date and page.trusted else fetched_at
-    return replace(read, expires_at=until)
+    return replace(read, expires_at=page.until or until)
 
 
 def _facts(page: ReadPage, freshness: Freshness) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Archives read as streams: nothing is unpacked, and everything is bounded."""

@@ -1,0 +1,265 @@
+"""One look at a cache directory: what is held, which pages are kept, and until when."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from auditor.model import (
+    Candidate,
+    HeldState,
+    Hint,
+    Holding,
+    Incident,
+    Page,
+    PageOutcome,
+    View,
+)
+from probes.cache_server.findings import Findings, KeptFile, KeptPage
+from probes.cache_server.kept import KeptAnswer
+from probes.cache_server.recognise import Recogniser
+from probes.cache_server.signs import Program
+from probes.cache_server.walk import CacheWalk
+from probes.kit.answer import shown
+from probes.kit.conclusion import has_fix
+from probes.kit.evidence import EvidenceRecorder, entries_that_matter
+
+__all__ = ["DirectoryReading", "page_expiry", "read_directory", "variant_hints"]
+
+_MAX_WITNESSED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryReading:
+    """What a directory holds.
+
+    Attributes:
+        path: of the directory.
+        findings: as found.
+        holdings: files of the project, with their evidence.
+        problem: why nothing of it counts; "" if it does.
+        notes: facts that no field has room for.
+    """
+
+    path: Path
+    findings: Findings = field(default_factory=Findings)
+    holdings: tuple[Holding, ...] = ()
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a file that was not found is not on this disk."""
+        return not self.problem and self.findings.complete
+
+    @property
+    def knows_project(self) -> bool:
+        """Whether anything of the project is in it; else it may be anybody's directory."""
+        found = self.findings
+        return bool(found.pages or found.files or found.refusals)
+
+    @property
+    def may_hold_more_in_memory(self) -> bool:
+        """Whether the program also keeps answers in memory that it never writes to disk."""
+        return Program.SQUID in self.findings.programs
+
+
+def read_directory(
+    path: Path,
+    incident: Incident,
+    recorder: EvidenceRecorder,
+    stop: threading.Event,
+    *,
+    limit_s: float,
+) -> DirectoryReading:
+    """Read a cache directory of nginx, squid or Apache; never raises for what is in it."""
+    try:
+        walk = CacheWalk(str(path), Recogniser(incident, stop), stop, limit_s=limit_s)
+        findings = walk.read()
+    except OSError as error:
+        return DirectoryReading(path=path, problem=_cannot_list(path, error))
+    if findings.strangers and not findings.entries:
+        problem = (
+            f"{path} is no cache directory of nginx, squid or Apache that is known here: none of "
+            f"its {findings.strangers} files is an entry; check the path, and the program's version"
+        )
+        return DirectoryReading(path=path, findings=findings, problem=problem)
+    notes = list(findings.notes())
+    if findings.strangers:
+        notes.append(f"{findings.strangers} files are no entries of a cache, and were left alone")
+    if findings.programs:
+        programs = ", ".join(sorted(program.value for program in findings.programs))
+        notes.append(f"{path}: {findings.entries} answers, kept by {programs}")
+    holdings = [_holding(file, path, incident, recorder) for file in findings.files]
+    return DirectoryReading(
+        path=path, findings=findings, holdings=tuple(holdings), notes=tuple(notes)
+    )
+
+
+def _cannot_list(path: Path, error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"{path} may not be read by this user; run the audit as the server's user, or root"
+    if isinstance(error, FileNotFoundError):
+        return f"{path} does not exist; check cache_path, and whether it is mounted"
+    return f"{path} cannot be read: {error.strerror}"
+
+
+def _holding(file: KeptFile, home: Path, incident: Incident, recorder: EvidenceRecorder) -> Holding:
+    answer, path = file.answer, home / file.place
+    matters = incident.is_broken(file.version) or incident.is_named_fixed(file.version)
+    evidence: tuple[str, ...] = ()
+    if matters or file.sha256 in incident.broken_sha256:
+        evidence = (_witness(file, path, recorder),)
+    how = f"{shown(file.place)}: kept by {answer.program.value}{_until(answer)}"
+    if file.passed_over:
+        how += ", and passed over: its header is that of another body"
+    return Holding(
+        filename=file.filename,
+        version=file.version,
+        sha256=file.sha256,
+        size=file.size,
+        state=_state(file),
+        how=f"{how}; {file.problem}" if file.problem else how,
+        intact=file.intact,
+        evidence=evidence,
+    )
+
+
+def _state(file: KeptFile) -> HeldState:
+    if file.problem and file.sha256 is None:
+        return HeldState.UNKNOWN
+    return HeldState.SHADOWED if file.passed_over else HeldState.HELD
+
+
+def _witness(file: KeptFile, path: Path, recorder: EvidenceRecorder) -> str:
+    answer = file.answer
+    facts = {"program": answer.program.value, "key": answer.shown_key, "status": str(answer.status)}
+    facts |= {"size": str(file.size)} | _times(answer)
+    if file.problem:
+        facts["problem"] = file.problem
+    command = f"tail --bytes=+{answer.body_at + 1} {shlex.quote(shown(str(path)))} | sha256sum"
+    digest = f"sha256:{file.sha256}" if file.sha256 else None
+    return recorder.of_disk(path, facts, digest=digest, reproduce=command)
+
+
+def _times(answer: KeptAnswer) -> dict[str, str]:
+    times = {"stored-at": answer.stored_at, "expires-at": answer.expires_at}
+    facts = {name: f"{time:%Y-%m-%dT%H:%M:%SZ}" for name, time in times.items() if time}
+    return facts | ({"variant": answer.variant} if answer.variant else {})
+
+
+def _until(answer: KeptAnswer) -> str:
+    expires_at = answer.expires_at
+    return f", fresh until {expires_at:%Y-%m-%d %H:%M} UTC" if expires_at else ""
+
+
+def page_expiry(reading: DirectoryReading, page: Page) -> datetime | None:
+    """Return until when the kept variants with this very body live, the last of them; None: none.
+
+    The body is compared, not the request: nginx names its variants by a digest of the headers. One
+    that had expired when the page came was not what the page came from.
+    """
+    fetched_at = page.freshness.fetched_at
+    times = [
+        kept.answer.expires_at
+        for kept in reading.findings.pages
+        if kept.body_sha256 is not None
+        and kept.body_sha256 == page.body_sha256
+        and kept.answer.expires_at is not None
+        and (fetched_at is None or kept.answer.expires_at > fetched_at)
+    ]
+    return max(times, default=None)
+
+
+def variant_hints(
+    reading: DirectoryReading,
+    pages: Iterable[Page],
+    incident: Incident,
+    recorder: EvidenceRecorder,
+) -> list[Hint]:
+    """Tell of kept variants that no client class was given just now, and of kept refusals.
+
+    A variant whose list was purged is given to nobody, until some client makes the cache read the
+    page again: then it is given as before. So it is told of, whether it is in use or not.
+    """
+    shown = {page.body_sha256 for page in pages}
+    old = [
+        kept
+        for kept in reading.findings.pages
+        if kept.body_sha256 not in shown and not _has_fix(kept, incident)
+    ]
+    hints = [_stale(old, reading, incident, recorder)] if old else []
+    refusals = reading.findings.refusals
+    return hints + ([_refused(refusals, reading, recorder)] if refusals else [])
+
+
+def _has_fix(kept: KeptPage, incident: Incident) -> bool:
+    listed = kept.parsed.candidates if kept.parsed else ()
+    page = Page(view=View.PIP, outcome=PageOutcome.OBSERVED, url=kept.answer.key, candidates=listed)
+    return has_fix([page], incident)
+
+
+def _stale(
+    old: Sequence[KeptPage],
+    reading: DirectoryReading,
+    incident: Incident,
+    recorder: EvidenceRecorder,
+) -> Hint:
+    evidence = []
+    for kept in old[:_MAX_WITNESSED]:
+        listed: Sequence[Candidate] = kept.parsed.candidates if kept.parsed else ()
+        facts = {"key": kept.answer.shown_key, "program": kept.answer.program.value}
+        evidence.append(
+            recorder.of_disk(
+                reading.path / kept.place,
+                facts | _times(kept.answer),
+                digest=f"sha256:{kept.body_sha256}" if kept.body_sha256 else None,
+                excerpt=entries_that_matter(listed, incident),
+            )
+        )
+    told = "; ".join(_tell(kept) for kept in old[:5])
+    return Hint(
+        code="stale-variant",
+        text=f"{len(old)} kept variants of the project's page list no file of the fix. Some client "
+        "class gets one, now or as soon as the page is read again.",
+        expected="the fix in every variant that is kept",
+        observed=told,
+        evidence=tuple(evidence),
+    )
+
+
+def _tell(kept: KeptPage) -> str:
+    serial = kept.parsed.serial if kept.parsed else None
+    said = "unreadable" if kept.parsed is None else f"serial {serial}" if serial else "no serial"
+    variant = f", {kept.answer.variant[:120]}" if kept.answer.variant else ""
+    return f"{shown(kept.place)}: {said}{_until(kept.answer)}{variant}"
+
+
+def _refused(
+    refusals: Sequence[tuple[str, KeptAnswer]],
+    reading: DirectoryReading,
+    recorder: EvidenceRecorder,
+) -> Hint:
+    evidence = [
+        recorder.of_disk(
+            reading.path / place,
+            {"key": answer.shown_key, "status": str(answer.status)} | _times(answer),
+        )
+        for place, answer in refusals[:_MAX_WITNESSED]
+    ]
+    told = "; ".join(
+        f"{answer.status} for {answer.filename or answer.shown_key}{_until(answer)}"
+        for _, answer in refusals[:5]
+    )
+    return Hint(
+        code="kept-refusal",
+        text=f"{len(refusals)} refusals are kept here and given to everybody who asks, whatever "
+        "the upstream has by now.",
+        expected="no kept answer but successes, for the project's page and files",
+        observed=told,
+        evidence=tuple(evidence),
+    )

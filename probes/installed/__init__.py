@@ -1,0 +1,1 @@
+"""Installed distributions: where they lie, what they say of themselves, whether the code agrees."""

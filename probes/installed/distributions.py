@@ -1,0 +1,175 @@
+"""The installed distributions of one project."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.metadata import parse_email
+
+from auditor.model import Integrity, Pin, PinnedFile, PinState, normalise_project
+from probes.installed.record import Comparison, NoRecord, Record, compare, read_record
+from probes.installed.sites import Site
+from probes.kit.disk import NotReadable, read_regular
+from probes.kit.redaction import redact_url
+from probes.locks.entries import file_of_url
+
+__all__ = ["Installed", "find_installed"]
+
+_METADATA_BYTES = 4 * 2**20
+_JSON_BYTES = 2**20
+_INFO = re.compile(r"^(?P<name>.+?)(-(?P<version>[^-]+))?(-py[\d.]+)?\.(dist-info|egg-info|egg)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One installed distribution.
+
+    Attributes:
+        info: its dist-info or egg-info.
+        version: by its metadata, else by its name; None if neither says.
+        comparison: of its files with its RECORD; None if it has none.
+        problem: what could not be read; "" if nothing.
+        replaced: how it differs from the reference wheel; "" if it does not, or there is none.
+        origin: what direct_url.json says; None if it was not installed from an address.
+        editable: whether the code lies in a source tree elsewhere.
+    """
+
+    info: Path
+    version: str | None
+    comparison: Comparison | None = None
+    problem: str = ""
+    replaced: str = ""
+    origin: PinnedFile | None = None
+    editable: bool = False
+
+    @property
+    def integrity(self) -> Integrity:
+        """Whether the code is what the release contains."""
+        if self.comparison is None or not self.comparison.complete or self.editable:
+            return Integrity.UNKNOWN
+        if self.replaced:
+            return Integrity.REPLACED
+        return Integrity.INTACT if self.comparison.agrees else Integrity.PATCHED
+
+    def pin(self, state: PinState, evidence: str) -> Pin:
+        """Put it as an entry of the environment."""
+        return Pin(
+            where=str(self.info),
+            state=state,
+            version=self.version,
+            files=(self.origin,) if self.origin else (),
+            integrity=self.integrity,
+            how=self.told(),
+            evidence=(evidence,),
+        )
+
+    def told(self) -> str:
+        """How it is known what it is, in words."""
+        if self.editable:
+            return "editable: the code lies in a source tree"
+        parts = [self.replaced] if self.replaced else []
+        parts.append(self.comparison.told() if self.comparison else "")
+        parts.append(self.problem)
+        return "; ".join(part for part in parts if part)
+
+
+def find_installed(
+    site: Site, project: str, reference: Record | None, stop: threading.Event
+) -> Iterator[Installed]:
+    """Read every distribution of the project in one directory.
+
+    Args:
+        site: the directory.
+        project: normalised name.
+        reference: RECORD of the broken wheel as it was released; None if there is none.
+        stop: set when the work is no longer wanted.
+    """
+    for name in site.names:
+        parts = _INFO.match(name)
+        if parts is None or normalise_project(parts["name"]) != project:
+            continue
+        yield _read(site, name, parts["version"], reference, stop)
+
+
+def _read(
+    site: Site, name: str, version: str | None, reference: Record | None, stop: threading.Event
+) -> Installed:
+    info = site.path / name
+    stated, problem = _version(info)
+    origin, editable = _origin(info)
+    try:
+        record = read_record(info)
+        found: Comparison | None = compare(record, site.path, site.root, stop)
+    except NoRecord as error:
+        record, found, problem = {}, None, problem or str(error)
+    return Installed(
+        info=info,
+        version=stated or version,
+        comparison=found,
+        problem=problem,
+        replaced=_difference(record, reference) if record and reference else "",
+        origin=origin,
+        editable=editable,
+    )
+
+
+def _version(info: Path) -> tuple[str | None, str]:
+    """The version in the metadata, which counts, and what could not be read."""
+    if info.name.endswith(".dist-info"):
+        places = [info / "METADATA"]
+    else:
+        places = [info / "PKG-INFO", info / "EGG-INFO" / "PKG-INFO", info]
+    problem = ""
+    for path in places:
+        try:
+            raw, _ = parse_email(read_regular(path, _METADATA_BYTES))
+        except (OSError, NotReadable, ValueError) as error:
+            problem = problem or f"its metadata cannot be read: {error}"
+            continue
+        return raw.get("version"), ""
+    return None, problem
+
+
+def _origin(info: Path) -> tuple[PinnedFile | None, bool]:
+    """What direct_url.json says (PEP 610), without credentials."""
+    try:
+        stated = json.loads(read_regular(info / "direct_url.json", _JSON_BYTES))
+        url = stated["url"]
+    except (OSError, NotReadable, ValueError, KeyError, TypeError, RecursionError):
+        return None, False
+    if not isinstance(url, str):
+        return None, False
+    directory = stated.get("dir_info")
+    if isinstance(directory, dict) and directory.get("editable") is True:
+        return None, True
+    return PinnedFile(filename=file_of_url(url), url=redact_url(url), hashes=_hashes(stated)), False
+
+
+def _hashes(stated: dict[str, object]) -> dict[str, str]:
+    archive = stated.get("archive_info")
+    if not isinstance(archive, dict):
+        return {}
+    hashes = archive.get("hashes")
+    found = dict(hashes) if isinstance(hashes, dict) else {}
+    algorithm, equals, digest = str(archive.get("hash", "")).partition("=")
+    if equals:
+        found.setdefault(algorithm, digest)
+    return {str(k): str(v).lower() for k, v in found.items() if isinstance(v, str)}
+
+
+def _difference(record: Record, reference: Record) -> str:
+    """How an installed RECORD differs from the wheel's, which it was made from."""
+    # What an installer moves (`….data/scripts/…`) or writes itself is not compared.
+    wanted = {n: d for n, d in reference.items() if ".data/" not in n and ".dist-info/" not in n}
+    different = sorted(name for name, digest in wanted.items() if record.get(name) != digest)
+    if not different:
+        return ""
+    return (
+        f"its RECORD is not the release's: {len(different)} of {len(wanted)} files differ "
+        f"({different[0][:120]})"
+    )

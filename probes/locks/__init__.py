@@ -1,0 +1,1 @@
+"""Lock files and requirement files: what each says about one project."""
