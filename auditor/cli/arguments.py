@@ -16,6 +16,7 @@ __all__ = [
     "add_looking",
     "add_question",
     "add_reporting",
+    "add_scope",
 ]
 
 
@@ -44,8 +45,13 @@ class Parser(argparse.ArgumentParser):
 
 def add_question(parser: argparse.ArgumentParser) -> None:
     """What to look for and where."""
+    parser.add_argument("project", nargs="?", metavar="PROJECT", help="project that was released")
+    add_scope(parser)
+
+
+def add_scope(parser: argparse.ArgumentParser) -> None:
+    """Which releases and which places, without the project."""
     group = parser.add_argument_group("what and where")
-    group.add_argument("project", nargs="?", metavar="PROJECT", help="project that was released")
     group.add_argument(
         "--broken",
         action="append",
@@ -67,6 +73,11 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME:]KIND=LOCATOR",
         help="a place to look at: a URL as for pip --index-url, a path, or s3://BUCKET/PREFIX; "
         "repeat for several (default: what pip is configured to ask)",
+    )
+    group.add_argument(
+        "--public-mirrors",
+        action="store_true",
+        help="look at the public mirrors of PyPI as well, as the shipped list names them",
     )
     group.add_argument("--config", metavar="FILE", help="configuration (TOML)")
     group.add_argument(
@@ -132,6 +143,17 @@ def add_reporting(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--format", metavar="FORMAT", help="what goes to stdout (default: terminal)")
     group.add_argument(
         "-o", "--output", metavar="FILE", help="write that to a file instead of stdout"
+    )
+    group.add_argument(
+        "--site",
+        metavar="DIR",
+        help="keep a static folder: a page and the JSON of every run, and an index over them",
+    )
+    group.add_argument(
+        "--redact",
+        action="store_true",
+        help="make every report fit for the public: hosts, names and paths of private places are "
+        "replaced",
     )
     add_colour(group)
 

@@ -32,6 +32,9 @@ COMMANDS = {
     "audit": "look at every place, judge, report",
     "probe": "only look, and write down what was seen",
     "judge": "judge what was seen, here or elsewhere",
+    "trace": "tell where a copy came from",
+    "scan": "recognise what lies in directories, and audit it",
+    "check-release": "say whether the fix is a good one, before or after publishing",
     "report": "render a stored run again",
     "demo": "play an incident on embedded servers and audit it",
     "config": "write, check or show a configuration",
@@ -108,7 +111,7 @@ def _dispatch(words: list[str]) -> int:
 def _run(name: str, words: list[str]) -> int:
     from auditor.cli.arguments import Parser, add_common
 
-    command = cast("_Command", import_module(f"auditor.cli.{name}"))
+    command = cast("_Command", import_module(f"auditor.cli.{name.replace('-', '_')}"))
     parser = Parser(prog=f"auditor {name}", description=command.SUMMARY, allow_abbrev=False)
     command.add_arguments(parser)
     add_common(parser)
@@ -120,7 +123,8 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _help() -> str:
-    rows = (f"  {name:<10}{summary}" for name, summary in COMMANDS.items())
+    width = max(map(len, COMMANDS)) + 2
+    rows = (f"  {name:<{width}}{summary}" for name, summary in COMMANDS.items())
     return _HELP.format(commands="\n".join(rows))
 
 

@@ -25,9 +25,19 @@ _AUDIT_OPTIONS = {
 
 
 def resolve_question(
-    args: argparse.Namespace, kinds: Mapping[str, ProbeKind], *, needs_incident: bool = True
+    args: argparse.Namespace,
+    kinds: Mapping[str, ProbeKind],
+    *,
+    needs_incident: bool = True,
+    document: Document | None = None,
 ) -> Resolved:
     """Return the plan that the arguments ask for; say on stderr what should be changed.
+
+    Args:
+        args: as parsed.
+        kinds: the installed ones.
+        needs_incident: whether it is a mistake to ask for none.
+        document: what the arguments say, if more was laid over it; None: as they say it.
 
     Raises:
         UsageError, ConfigError: with every problem.
@@ -40,7 +50,7 @@ def resolve_question(
             "(`auditor config init` writes one)"
         )
     resolved = resolve(
-        document_of(args),
+        document if document is not None else document_of(args),
         kinds,
         Options(
             incidents=tuple(args.incident),
@@ -48,6 +58,7 @@ def resolve_question(
             grace=getattr(args, "grace", False),
             inert=getattr(args, "inert", False),
             allow_store=getattr(args, "allow_store", False),
+            public_mirrors=getattr(args, "public_mirrors", False),
             needs_incident=needs_incident,
         ),
         environ=os.environ,

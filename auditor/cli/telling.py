@@ -20,9 +20,13 @@ def judge_and_tell(
     observations: Sequence[Observation],
     interrupted: bool,
     outputs: Outputs,
+    *,
+    must_be_known: bool = True,
 ) -> int:
     """Judge, write every report, and return the exit code."""
-    runs = judge(plan, observations, interrupted=interrupted)
+    runs = outputs.shown(
+        judge(plan, observations, interrupted=interrupted, must_be_known=must_be_known)
+    )
     if args.exit_style == "nagios":
         print_summary_line(runs)  # its reader takes the first line of all
     for path in outputs.write(runs):

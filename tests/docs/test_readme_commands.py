@@ -18,7 +18,7 @@ FOREIGN = {"--index-url", "--find-links", "--require-hashes", "--help"}
 
 def parser_of(command: str) -> Parser:
     """Build the parser of a command as the program does."""
-    module = import_module(f"auditor.cli.{command}")
+    module = import_module(f"auditor.cli.{command.replace('-', '_')}")
     parser = Parser(prog=f"auditor {command}", allow_abbrev=False)
     module.add_arguments(parser)
     add_common(parser)

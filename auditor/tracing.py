@@ -1,0 +1,330 @@
+"""Where a copy came from: which places list or hold these bytes, and which one a client used.
+
+Pure. A trace does not judge: it orders what was observed by how well it explains the copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from auditor.model import (
+    Candidate,
+    HeldState,
+    Holding,
+    Location,
+    Observation,
+    Outcome,
+    Pin,
+    Role,
+    parse_version,
+)
+
+__all__ = ["Bytes", "Copy", "Place", "Trace", "as_document", "trace"]
+
+_HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
+_CLIENT_CACHES = frozenset({"pip-cache", "uv-cache", "poetry-cache", "pdm-cache"})
+
+
+class Bytes(StrEnum):
+    """How what a place has compares with the copy."""
+
+    SAME = "same bytes"
+    OTHER = "other bytes"
+    UNCOMPARED = "that version, bytes not compared"
+    NONE = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What is traced.
+
+    Attributes:
+        project: normalised name.
+        version: None if only a digest is known.
+        filename: None if it is not known.
+        sha256: None if only a version is known.
+    """
+
+    project: str
+    version: str | None = None
+    filename: str | None = None
+    sha256: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How a reader calls it."""
+        name = self.filename or (f"{self.project} {self.version}" if self.version else self.project)
+        return f"{name} (sha256:{self.sha256})" if self.sha256 else name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One location, and what it has of the copy.
+
+    Attributes:
+        location: where.
+        outcome, detail: how looking ended.
+        lists, holds: what of it is on offer, and what lies there.
+        state: of what lies there.
+        urls: under which it is offered.
+        forced_by: lock entries and the like that name these bytes or that version.
+        rank: how well it explains the copy, 1 for best; None: it does not.
+        why: the reason for that, in words.
+    """
+
+    location: Location
+    outcome: Outcome
+    detail: str
+    lists: Bytes
+    holds: Bytes
+    state: HeldState
+    urls: tuple[str, ...] = ()
+    forced_by: tuple[str, ...] = ()
+    rank: int | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The answer.
+
+    Attributes:
+        copy: what was traced.
+        places: those that explain it first, then the others as they were given.
+        sentence: the answer in one sentence.
+        at_source: what the source still has of it, in words.
+    """
+
+    copy: Copy
+    places: tuple[Place, ...]
+    sentence: str
+    at_source: str
+
+
+def trace(
+    copy: Copy,
+    locations: Sequence[Location],
+    observations: Iterable[Observation],
+    source: Location | None,
+) -> Trace:
+    """Order the places by how well each explains the copy.
+
+    Args:
+        copy: what is traced.
+        locations: in the order in which a client asks them.
+        observations: of these places.
+        source: where everything comes from; None if there is none.
+    """
+    seen = {observation.location: observation for observation in observations}
+    places = [
+        _place(copy, location, seen[location.name])
+        for location in locations
+        if location.name in seen
+    ]
+    ranked = _ranked(places)
+    by_rank = sorted(ranked, key=lambda place: (place.rank is None, place.rank or 0))
+    at_source = next((p for p in ranked if source and p.location.name == source.name), None)
+    return Trace(
+        copy=copy,
+        places=tuple(by_rank),
+        sentence=_sentence(copy, by_rank),
+        at_source=_told_of_source(at_source),
+    )
+
+
+def _place(copy: Copy, location: Location, seen: Observation) -> Place:
+    offered = [c for page in seen.pages for c in page.candidates if _is_offered(c, copy)]
+    held = [h for h in seen.holdings if _is_held(h, copy)]
+    readable = seen.outcome is Outcome.OBSERVED and all(
+        page.complete or not page.candidates for page in seen.pages
+    )
+    return Place(
+        location=location,
+        outcome=seen.outcome,
+        detail=seen.detail,
+        lists=_lists(copy, offered, location, seen, readable=readable),
+        holds=_holds(copy, held, seen),
+        state=min((h.state for h in held), key=list(HeldState).index, default=_no_state(seen)),
+        urls=tuple(dict.fromkeys(c.url for c in offered if c.url)),
+        forced_by=tuple(pin.where for pin in seen.pins if _is_forced(pin, copy)),
+    )
+
+
+def _no_state(seen: Observation) -> HeldState:
+    return HeldState.NOT_HELD if seen.holdings_complete else HeldState.UNKNOWN
+
+
+def _is_offered(candidate: Candidate, copy: Copy) -> bool:
+    if copy.sha256 and candidate.hashes.get("sha256") == copy.sha256:
+        return True
+    if copy.filename:
+        return candidate.filename == copy.filename
+    return _same_version(candidate.version, copy.version)
+
+
+def _is_held(holding: Holding, copy: Copy) -> bool:
+    if copy.sha256 and holding.sha256 == copy.sha256:
+        return True
+    if copy.filename and holding.sha256:
+        return holding.filename == copy.filename
+    return _same_version(holding.version, copy.version)
+
+
+def _is_forced(pin: Pin, copy: Copy) -> bool:
+    if copy.sha256 and any(file.hashes.get("sha256") == copy.sha256 for file in pin.files):
+        return True
+    return _same_version(pin.version, copy.version)
+
+
+def _same_version(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return False
+    parsed, wanted = parse_version(one), parse_version(other)
+    return parsed is not None and parsed == wanted
+
+
+def _lists(
+    copy: Copy,
+    offered: Sequence[Candidate],
+    location: Location,
+    seen: Observation,
+    *,
+    readable: bool,
+) -> Bytes:
+    if not offered:
+        if location.role is not Role.INDEX or seen.outcome is Outcome.ABSENT:
+            return Bytes.NONE
+        return Bytes.NONE if readable else Bytes.UNKNOWN
+    return _compared([c.hashes.get("sha256") for c in offered], copy)
+
+
+def _holds(copy: Copy, held: Sequence[Holding], seen: Observation) -> Bytes:
+    here = [h for h in held if h.state in _HERE]
+    if here:
+        return _compared([h.sha256 for h in here], copy)
+    if held:
+        states = {h.state for h in held}
+        return Bytes.NONE if states == {HeldState.NOT_HELD} else Bytes.UNKNOWN
+    return Bytes.NONE if seen.holdings_complete else Bytes.UNKNOWN
+
+
+def _compared(digests: Sequence[str | None], copy: Copy) -> Bytes:
+    if copy.sha256 is None or None in digests:
+        same = copy.sha256 is not None and copy.sha256 in digests
+        return Bytes.SAME if same else Bytes.UNCOMPARED
+    return Bytes.SAME if copy.sha256 in digests else Bytes.OTHER
+
+
+def _ranked(places: Sequence[Place]) -> list[Place]:
+    """Give the places that explain the copy their order, each with its reason."""
+    scored = [(score, n) for n, place in enumerate(places) if (score := _score(place)) is not None]
+    order = {n: rank for rank, (_, n) in enumerate(sorted(scored), start=1)}
+    alone = sum(p.lists is Bytes.SAME or p.holds is Bytes.SAME for p in places) == 1
+    return [
+        replace(place, rank=order.get(n), why=_why(place, alone=alone))
+        for n, place in enumerate(places)
+    ]
+
+
+def _score(place: Place) -> int | None:
+    """Lower is likelier; equal scores keep the order in which a client asks."""
+    if place.forced_by and place.urls:
+        return 0
+    kind = place.location.kind
+    if kind in _CLIENT_CACHES and place.holds in (Bytes.SAME, Bytes.UNCOMPARED):
+        return 1 if place.holds is Bytes.SAME else 4
+    if place.lists is Bytes.SAME:
+        return 2
+    if place.holds is Bytes.SAME and place.state in _HERE:
+        return 3
+    if Bytes.UNCOMPARED in (place.lists, place.holds):
+        return 5
+    return None
+
+
+def _why(place: Place, *, alone: bool) -> str:
+    if place.outcome is not Outcome.OBSERVED:
+        return place.detail or place.outcome.value
+    only = "only this place has these bytes; " if alone and Bytes.SAME in _both(place) else ""
+    if place.location.kind in _CLIENT_CACHES and place.holds is Bytes.SAME:
+        return f"{only}the client's own cache holds these bytes, and may have asked nobody"
+    if place.forced_by:
+        return f"named by {', '.join(place.forced_by[:3])}"
+    if place.lists is Bytes.SAME:
+        where = "and has them itself" if place.holds is Bytes.SAME else "its page links to them"
+        return f"{only}it lists these very bytes, {where}"
+    if place.holds is Bytes.SAME:
+        return f"{only}the bytes lie here ({place.state.value}), though no page lists them"
+    if place.lists is Bytes.OTHER:
+        return "it lists other bytes under that name: not from here"
+    if Bytes.UNCOMPARED in _both(place):
+        return "it has that version, and states no digest to compare"
+    if Bytes.UNKNOWN in _both(place):
+        return "not listed; what lies here is not known"
+    return "it has none of it"
+
+
+def _both(place: Place) -> tuple[Bytes, Bytes]:
+    return place.lists, place.holds
+
+
+def _sentence(copy: Copy, places: Sequence[Place]) -> str:
+    found = [place for place in places if place.rank is not None]
+    if not found:
+        unread = [p.location.name for p in places if p.outcome is not Outcome.OBSERVED]
+        but = f"; not known of {', '.join(unread[:4])}" if unread else ""
+        return f"None of {len(places)} places is known to list or hold {copy.label}{but}."
+    best = found[0]
+    others = len(found) - 1
+    more = f"; {others} more could have served it" if others else ""
+    return f"Most likely from {best.location.name}: {best.why}{more}."
+
+
+def _told_of_source(place: Place | None) -> str:
+    if place is None:
+        return "no source was looked at"
+    name = place.location.name
+    if place.outcome is not Outcome.OBSERVED and place.outcome is not Outcome.ABSENT:
+        return f"{name} could not be read: {place.detail or place.outcome.value}"
+    listed = place.lists in (Bytes.SAME, Bytes.UNCOMPARED)
+    served = place.holds in (Bytes.SAME, Bytes.UNCOMPARED)
+    if listed:
+        return f"{name} still lists it"
+    if place.lists is Bytes.OTHER:
+        return f"{name} lists other bytes under that name"
+    if served:
+        return f"{name} no longer lists it, and still serves the file"
+    return f"{name} no longer has it: where it came from can be told by copies only"
+
+
+def as_document(found: Trace) -> Mapping[str, object]:
+    """The trace as plain values, for JSON."""
+    return {
+        "copy": {
+            "project": found.copy.project,
+            "version": found.copy.version,
+            "filename": found.copy.filename,
+            "sha256": found.copy.sha256,
+        },
+        "sentence": found.sentence,
+        "at_source": found.at_source,
+        "places": [
+            {
+                "name": place.location.name,
+                "kind": place.location.kind,
+                "locator": place.location.locator,
+                "outcome": place.outcome.value,
+                "lists": place.lists.value,
+                "holds": place.holds.value,
+                "state": place.state.value,
+                "urls": list(place.urls),
+                "forced_by": list(place.forced_by),
+                "rank": place.rank,
+                "why": place.why,
+            }
+            for place in found.places
+        ],
+    }

@@ -1,0 +1,151 @@
+"""`auditor scan`: what lies in a directory is recognised, audited, and nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from auditor.contracts import Met
+from auditor.lab.artifacts import build_release
+from auditor.lab.pip_home import fill_pip_cache
+from auditor.registry import load_kinds
+from auditor.scanning import scan
+
+from .conftest import Run
+
+WHEEL, _ = build_release("brokenpkg", "1.2.3")
+GOOD, _ = build_release("brokenpkg", "1.2.4")
+QUESTION = ("--project", "brokenpkg", "--broken", "1.2.3", "--fixed", "1.2.4")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A machine's directories, as a CI runner has them."""
+    top = tmp_path / "home"
+    (top / "wheels").mkdir(parents=True)
+    (top / "wheels" / WHEEL.filename).write_bytes(WHEEL.content)
+    site = top / "app/.venv/lib/python3.11/site-packages"
+    (site / "brokenpkg-1.2.3.dist-info").mkdir(parents=True)
+    (site / "brokenpkg-1.2.3.dist-info/METADATA").write_text("Name: brokenpkg\nVersion: 1.2.3\n")
+    (top / "app/.venv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    (top / "app/requirements.txt").write_text("brokenpkg==1.2.3\n")
+    (top / "app/README.txt").write_text("brokenpkg==1.2.3\n")
+    with tarfile.open(top / "cache.tar.gz", "w:gz") as archive:
+        archive.add(top / "wheels", "wheels")
+    (top / "brokenpkg-1.2.3.tar.gz").write_bytes(b"a release, no archive of files")
+    return top
+
+
+def recognised(top: Path) -> set[tuple[str, str]]:
+    found = scan([top], load_kinds())
+    return {(place.kind, str(place.path.relative_to(top))) for place in found.places}
+
+
+def test_each_place_is_recognised_once(home: Path) -> None:
+    assert recognised(home) == {
+        ("wheelhouse", "wheels"),
+        ("environment", "app/.venv"),
+        ("lockfile", "app/requirements.txt"),
+        ("archive", "cache.tar.gz"),
+    }
+
+
+def test_what_it_recognises_is_audited(home: Path, run: Run) -> None:
+    done = run("scan", str(home), *QUESTION, "--format", "json")
+    rows = {row["kind"]: row for row in json.loads(done.out)["locations"]}
+    assert {kind: row["status"] for kind, row in rows.items()} == {
+        "wheelhouse": "exposed",
+        "environment": "pinned",
+        "lockfile": "pinned",
+        "archive": "latent",
+    }
+    assert not any(row["required"] for row in rows.values())
+    assert done.code == 1
+
+
+def test_a_machine_without_the_project_is_no_mistake(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "requirements.txt").write_text("another==1\n")
+    done = run("scan", str(tmp_path), *QUESTION, "--format", "json")
+    assert done.code == 0
+    assert [row["status"] for row in json.loads(done.out)["locations"]] == ["absent"]
+
+
+def test_nothing_recognised_is_said_and_not_called_clean(tmp_path: Path, run: Run) -> None:
+    done = run("scan", str(tmp_path), *QUESTION)
+    assert (done.code, done.out) == (0, "")
+    assert "nothing was recognised" in done.err
+
+
+def test_a_path_that_does_not_exist_is_a_mistake(tmp_path: Path, run: Run) -> None:
+    done = run("scan", str(tmp_path / "gone"), *QUESTION)
+    assert done.code == 2
+    assert "does not exist" in done.err
+
+
+def test_a_scan_without_a_question_says_what_is_missing(home: Path, run: Run) -> None:
+    done = run("scan", str(home))
+    assert done.code == 2
+    assert "--project" in done.err or "PROJECT" in done.err
+
+
+def test_no_link_is_followed_and_loops_end(home: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / WHEEL.filename).write_bytes(WHEEL.content)
+    (home / "loop").symlink_to(home)
+    (home / "away").symlink_to(outside)
+    os.mkfifo(home / "requirements.txt")
+    assert {kind for kind, path in recognised(home)} == {
+        "wheelhouse",
+        "environment",
+        "lockfile",
+        "archive",
+    }
+    assert not any(path.startswith(("loop", "away")) for _, path in recognised(home))
+
+
+def test_names_with_newlines_and_escapes_are_made_safe(tmp_path: Path, run: Run) -> None:
+    odd = tmp_path / "a\nb\x1b[31m"
+    odd.mkdir()
+    (odd / "requirements.txt").write_text("brokenpkg==1.2.3\n")
+    done = run("scan", str(tmp_path), *QUESTION)
+    assert done.code == 1
+    assert "\x1b[31m" not in done.out + done.err
+
+
+def test_two_places_of_one_name_are_told_apart(tmp_path: Path, run: Run) -> None:
+    for top in ("x", "y"):
+        directory = tmp_path / top / "same/deep"
+        directory.mkdir(parents=True)
+        (directory / "requirements.txt").write_text("brokenpkg==1.2.3\n")
+    done = run("scan", str(tmp_path), *QUESTION, "--format", "json")
+    names = [row["name"] for row in json.loads(done.out)["locations"]]
+    assert len(set(names)) == 2
+
+
+def test_pips_cache_is_recognised(tmp_path: Path) -> None:
+    headers = {"Date": "Fri, 20 Nov 2026 10:00:00 GMT", "Cache-Control": "max-age=600"}
+    url = "http://index.example/simple/brokenpkg/"
+    fill_pip_cache(tmp_path / "cache/pip", url=url, body=b"{}", headers=headers)
+    assert recognised(tmp_path) == {("pip-cache", "cache/pip")}
+
+
+def test_a_file_that_was_named_is_looked_at(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "cache.tar", "w") as archive:
+        archive.add(__file__, "x")
+    found = scan([tmp_path / "cache.tar"], load_kinds())
+    assert [place.kind for place in found.places] == ["archive"]
+
+
+def test_every_kind_that_recognises_says_no_to_an_empty_directory_and_file(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "empty").touch()
+    for kind in load_kinds().values():
+        if kind.recognises is not None:
+            assert not kind.recognises(Met(tmp_path, frozenset({"empty"})))
+            assert not kind.recognises(Met(tmp_path / "empty"))

@@ -1,0 +1,131 @@
+"""`auditor trace`: from a copy to the places that can have given it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auditor.lab.story import BROKEN, PROJECT
+from auditor.lab.world import World
+
+from .conftest import Run
+
+
+@pytest.fixture
+def places(world: World) -> Callable[..., list[str]]:
+    """Options that name places of the world, in the order in which a client asks them."""
+
+    def options(*names: str) -> list[str]:
+        words: list[str] = []
+        for name in names:
+            kind = "pypi" if name == "source" else "simple"
+            words += ["--location", f"{name}:{kind}={world.servers[name].simple_url}"]
+        return words
+
+    return options
+
+
+def wheel_of(world: World, directory: Path) -> Path:
+    """The broken wheel, as a user has it on disk."""
+    found = next(Path(world.directory).rglob(f"{PROJECT}-{BROKEN}-*.whl"))
+    copy = directory / found.name
+    copy.write_bytes(found.read_bytes())
+    return copy
+
+
+def traced(run: Run, *words: object) -> dict[str, dict[str, object]]:
+    done = run("trace", *words, "--format", "json")
+    assert done.code == 0, done.err
+    document = json.loads(done.out)
+    return {place["name"]: place for place in document["places"]} | {"": document}
+
+
+def test_a_file_is_traced_to_those_who_list_its_bytes(
+    run: Run, world: World, places: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    found = traced(
+        run, wheel_of(world, tmp_path), *places("tampered-mirror", "stuck-mirror", "source")
+    )
+    assert found["tampered-mirror"]["lists"] == "other bytes"
+    assert found["tampered-mirror"]["rank"] is None
+    assert (found["stuck-mirror"]["lists"], found["stuck-mirror"]["rank"]) == ("same bytes", 1)
+    assert found["source"]["rank"] == 2
+    assert "stuck-mirror" in str(found[""]["sentence"])
+    assert found[""]["at_source"] == "source still lists it"
+
+
+def test_the_only_place_with_other_bytes_is_named_for_a_tampered_copy(
+    run: Run, world: World, places: Callable[..., list[str]]
+) -> None:
+    pages = traced(run, f"{PROJECT}=={BROKEN}", *places("tampered-mirror", "source"))
+    assert {pages["source"]["lists"], pages["tampered-mirror"]["lists"]} == {
+        "that version, bytes not compared"
+    }
+
+
+def test_a_digest_is_enough_with_a_project(
+    run: Run, world: World, places: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    digest = hashlib.sha256(wheel_of(world, tmp_path).read_bytes()).hexdigest()
+    found = traced(
+        run, f"sha256:{digest}", "--project", PROJECT, *places("clean-mirror", "fresh-mirror")
+    )
+    assert (found["fresh-mirror"]["lists"], found["clean-mirror"]["lists"]) == ("same bytes", "no")
+    assert "only this place has these bytes" in str(found["fresh-mirror"]["why"])
+
+
+def test_a_client_cache_comes_before_every_index(
+    run: Run, world: World, places: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    cache = next(p for p in world.placements if p.name == "pip-cache")
+    path = cache.path
+    found = traced(
+        run,
+        wheel_of(world, tmp_path),
+        *places("source"),
+        *("--location", f"mine:pip-cache={path}"),
+    )
+    assert (found["mine"]["rank"], found["source"]["rank"]) == (1, 2)
+    assert "may have asked nobody" in str(found[""]["sentence"])
+
+
+def test_what_cannot_be_read_is_named_and_never_excluded(
+    run: Run, world: World, places: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    down = next(p for p in world.placements if p.name == "down").url
+    found = traced(run, f"{PROJECT}==9.9", *places("source"), "--location", f"down:simple={down}")
+    assert found["down"]["lists"] == "unknown"
+    assert "not known of down" in str(found[""]["sentence"])
+
+
+def test_the_text_names_the_source_and_every_place(
+    run: Run, world: World, places: Callable[..., list[str]]
+) -> None:
+    done = run("trace", f"{PROJECT}=={BROKEN}", *places("source", "stuck-mirror"))
+    assert done.code == 0
+    assert "At the source: source still lists it." in done.out
+    assert "stuck-mirror (simple)" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (["sha256:" + "0" * 64], "--project"),
+        (["no such thing"], "no file here"),
+        (["sha256:123"], "no file here"),
+        (["brokenpkg==not.a.version.at.all!"], "no version"),
+    ],
+)
+def test_what_cannot_be_understood_is_a_mistake(run: Run, words: list[str], cause: str) -> None:
+    done = run("trace", *words)
+    assert done.code == 2
+    assert cause in done.err
+
+
+def test_a_file_with_a_name_of_its_own_needs_its_project(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "copy.bin").write_bytes(b"x")
+    assert run("trace", tmp_path / "copy.bin").code == 2
