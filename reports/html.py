@@ -10,24 +10,29 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from auditor.contracts import ReportFormat
-from auditor.model import Run
-from auditor.model.document import Document, run_to_document
-from reports.safe_text import json_in_html, visible
-from reports.view import view_of
+from auditor.model import Evidence, Run, Verdict
+from auditor.model.document import run_to_document
+from reports.safe_text import json_text, visible
+from reports.view import RunView, view_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["EMBEDDED_WITHOUT", "FORMAT", "content_security_policy", "render"]
 
-# Nine tenths of a run's JSON are cells and evidence, which the page shows in its own words.
-EMBEDDED_WITHOUT = ("evidence", "rejected", "rejected_others", "selection")
+# Nine tenths of a run's JSON are cells, which the page shows in its own words.
+EMBEDDED_WITHOUT = ("rejected", "rejected_others", "selection")
+# Characters of evidence that are written out, the worst places first; the rest stands in the
+# embedded JSON only, and the script shows it. 500 places shall fit into a megabyte.
+EVIDENCE_CHARS = 150_000
 
 
 def render(run: Run, options: Mapping[str, str | int | bool]) -> str:
@@ -36,12 +41,14 @@ def render(run: Run, options: Mapping[str, str | int | bool]) -> str:
     from markupsafe import Markup
 
     style, script = _static("report.css"), _static("report.js")
-    # These three are our own files and JSON that cannot end its element; S704 guards other uses.
+    # These three are our own files, and Base64; S704 guards other uses.
+    view = view_of(run)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            view=view_of(run),
+            view=view,
+            inline=_inline(view),
             policy=content_security_policy(style, script),
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
@@ -69,20 +76,39 @@ def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
+def _inline(view: RunView) -> frozenset[str]:
+    """Anchors of the rows whose evidence is written out: one of each group, the worst first."""
+    found: set[str] = set()
+    room = EVIDENCE_CHARS
+    for group in view.places:
+        row = group.rows[0]
+        room -= sum(map(_evidence_chars, row.evidence))
+        if room < 0:
+            break
+        found.add(row.anchor)
+    return frozenset(found)
+
+
+def _evidence_chars(evidence: Evidence) -> int:
+    facts = sum(len(name) + len(value) for name, value in evidence.response.items())
+    return len(evidence.excerpt) + len(evidence.request) + len(evidence.reproduce) + facts
+
+
 def _embedded(run: Run) -> str:
-    document = run_to_document(run)
+    """The run as JSON, deflated (RFC 1950) and in Base64, which can end no element."""
+    document = run_to_document(replace(run, verdicts=tuple(map(_slim, run.verdicts))))
     rows = document["locations"]
-    document["locations"] = (
-        [_slim(row) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    )
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict):
+            for key in EMBEDDED_WITHOUT:
+                del row[key]
     document["without"] = list(EMBEDDED_WITHOUT)
-    return json_in_html(
-        json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    )
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(json_text(text).encode(), 9)).decode()
 
 
-def _slim(row: Document) -> Document:
-    return {key: value for key, value in row.items() if key not in EMBEDDED_WITHOUT}
+def _slim(verdict: Verdict) -> Verdict:
+    return replace(verdict, selections=(), other_rejections={})
 
 
 @lru_cache(maxsize=1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from auditor.model import LagState, Role, Verdict
-from reports.words import STATUSES, Fact
+from reports.words import STATUSES, Fact, distance, span
 
-__all__ = ["PathNode", "path_of"]
+__all__ = ["Crowd", "PathNode", "Paths", "path_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +20,9 @@ class PathNode:
     Attributes:
         name, kind, anchor: of its row; over several vantages, of the worst one.
         status: of that row.
-        hop: how the copy gets here; "" for a root.
+        hop: how the copy gets here, and how old it is; "" for a root.
         children: places that copy from it.
+        crowds: places at the end of the path that are in the same state, where there are many.
     """
 
     name: str
@@ -29,16 +31,43 @@ class PathNode:
     status: Fact
     hop: str
     children: tuple[PathNode, ...]
+    crowds: tuple[Crowd, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Many places at the end of the path in one state."""
+
+    status: Fact
+    hop: str
+    nodes: tuple[PathNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The whole picture: trees, and places that nothing copies from and that copy from nobody."""
+
+    trees: tuple[PathNode, ...] = ()
+    crowds: tuple[Crowd, ...] = ()
+
+
+# From so many on they are drawn as one.
+CROWD = 8
 # Real chains have two or three hops. A stored run may claim thousands; what is deeper starts a
 # tree of its own.
 MAX_DEPTH = 20
 
+_LAGS = {
+    LagState.CURRENT: "fix arrived",
+    LagState.WITHIN_LAG: "fix on its way",
+    LagState.STUCK: "stuck",
+    LagState.NEVER: "never syncs",
+    LagState.UNKNOWN: "delay not known",
+}
 _Rows = dict[str, tuple[Verdict, str]]
 
 
-def path_of(verdicts: Sequence[Verdict], anchors: Sequence[str]) -> tuple[PathNode, ...]:
+def path_of(verdicts: Sequence[Verdict], anchors: Sequence[str], now: datetime) -> Paths:
     """Build the trees; empty if nothing declares an upstream. A circle of links is cut once."""
     rows: _Rows = {}
     for verdict, anchor in zip(verdicts, anchors, strict=True):  # the worst first
@@ -48,11 +77,14 @@ def path_of(verdicts: Sequence[Verdict], anchors: Sequence[str]) -> tuple[PathNo
         upstream = verdict.location.upstream
         below[upstream if upstream in rows and upstream != name else None].append(name)
     if set(below) <= {None}:
-        return ()
+        return Paths()
     placed: set[str] = set()
-    roots = [_node(name, rows, below, placed) for name in below[None]]
-    roots += [_node(name, rows, below, placed) for name in rows if name not in placed]
-    return tuple(sorted(roots, key=lambda node: not node.children))
+    roots = [_node(name, rows, below, placed, now) for name in below[None]]
+    roots += [_node(name, rows, below, placed, now) for name in rows if name not in placed]
+    crowds = _crowds(roots)
+    crowded = _names(crowds)
+    trees = (root for root in roots if root.name not in crowded)
+    return Paths(tuple(sorted(trees, key=lambda n: not (n.children or n.crowds))), crowds)
 
 
 def _node(
@@ -60,36 +92,53 @@ def _node(
     rows: _Rows,
     below: dict[str | None, list[str]],
     placed: set[str],
+    now: datetime,
     depth: int = 1,
 ) -> PathNode:
     placed.add(name)
     verdict, anchor = rows[name]
     children = tuple(
-        _node(child, rows, below, placed, depth + 1)
+        _node(child, rows, below, placed, now, depth + 1)
         for child in below[name]
         if child not in placed and depth < MAX_DEPTH
     )
+    crowds = _crowds(children)
+    crowded = _names(crowds)
     return PathNode(
         name=name,
         kind=verdict.location.kind,
         anchor=anchor,
         status=STATUSES[verdict.status],
-        hop=_hop(verdict),
-        children=children,
+        hop=_hop(verdict, now),
+        children=tuple(child for child in children if child.name not in crowded),
+        crowds=crowds,
     )
 
 
-def _hop(verdict: Verdict) -> str:
+def _names(crowds: Sequence[Crowd]) -> set[str]:
+    return {node.name for crowd in crowds for node in crowd.nodes}
+
+
+def _crowds(nodes: Sequence[PathNode]) -> tuple[Crowd, ...]:
+    alike: dict[tuple[Fact, str, str], list[PathNode]] = defaultdict(list)
+    for node in nodes:
+        if not node.children and not node.crowds:
+            state = node.hop.partition(",")[0]
+            alike[(node.status, state, node.kind)].append(node)
+    return tuple(
+        Crowd(status, f"{kind} · {state}" if state else kind, tuple(found))
+        for (status, state, kind), found in alike.items()
+        if len(found) >= CROWD
+    )
+
+
+def _hop(verdict: Verdict, now: datetime) -> str:
     if verdict.location.upstream is None or verdict.location.role is not Role.INDEX:
         return ""
-    match verdict.lag.state:
-        case LagState.CURRENT:
-            return "fix arrived"
-        case LagState.WITHIN_LAG:
-            return "fix on its way"
-        case LagState.STUCK:
-            return "stuck"
-        case LagState.NEVER:
-            return "never syncs"
-        case LagState.UNKNOWN:
-            return "not known"
+    age_s, due = verdict.freshness.age_s, verdict.lag.latest_by
+    facts = [_LAGS[verdict.lag.state]]
+    if due is not None and verdict.lag.state in (LagState.WITHIN_LAG, LagState.STUCK):
+        facts.append(f"due {distance(due, now)}")
+    if age_s is not None:
+        facts.append(f"page {span(age_s)} old")
+    return ", ".join(facts)

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auditor.model import FixChosen, LagState, Role, Run
-from reports.words import Tone, clock, distance, plural
+from reports.words import STATUSES, Tone, clock, distance, plural
 
 __all__ = ["Event", "timeline"]
+
+
+# What a page shows of a long history; the history itself has all.
+MOST_CHANGES = 60
+_TONES = {status.value: fact.tone for status, fact in STATUSES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,9 @@ def timeline(run: Run) -> tuple[Event, ...]:
         moments.append((incident.published_at, f"The fix {fixed} was published.", Tone.GOOD, ()))
     return tuple(
         _event(time, text, tone, names, run.finished_at)
-        for time, text, tone, names in sorted(moments + _deadlines(run), key=lambda m: m[:2])
+        for time, text, tone, names in sorted(
+            moments + _deadlines(run) + _history(run), key=lambda m: m[:2]
+        )
     )
 
 
@@ -76,6 +83,21 @@ def _deadlines(run: Run) -> list[_Moment]:
         stuck = state is LagState.STUCK
         text = "The fix should have been here by now: stuck." if stuck else "The fix is due here."
         moments.append((time, text, Tone.BAD if stuck else Tone.WARN, tuple(sorted(set(names)))))
+    return moments
+
+
+def _history(run: Run) -> list[_Moment]:
+    """What earlier runs saw: rows that became another, those of one moment together."""
+    if run.timeline is None:
+        return []
+    changes: dict[tuple[datetime, str, str], list[str]] = defaultdict(list)
+    for each in run.timeline.moments:
+        changes[(each.at, each.before or "", each.after)].append(each.location)
+    newest = sorted(changes.items(), key=lambda change: change[0])[-MOST_CHANGES:]
+    moments: list[_Moment] = []
+    for (time, before, after), names in newest:
+        text = f"Now {after}, before: {before}." if before else f"First seen: {after}."
+        moments.append((time, text, _TONES.get(after, Tone.PLAIN), tuple(sorted(set(names)))))
     return moments
 
 

@@ -6,108 +6,21 @@ Renderers print it and decide nothing. Text in it is still hostile: each rendere
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 
-from auditor.model import (
-    Evidence,
-    Finding,
-    FixChosen,
-    Reason,
-    Remedy,
-    Run,
-    Severity,
-    Status,
-    Verdict,
-)
-from auditor.model.rejections import CompactRejection, compact_rejections
+from auditor.model import Finding, FixChosen, Run, Severity, Status, Verdict
+from reports.alike import PlaceGroup, place_groups
 from reports.anchors import anchors
-from reports.cells import SelectionLine, selection_lines
 from reports.doubts import proxy_notes
-from reports.foreseen import (
-    ASKERS,
-    DeletionView,
-    ForeseenView,
-    Share,
-    deletion_view,
-    foreseen_views,
-)
-from reports.propagation import PathNode, path_of
+from reports.foreseen import ASKERS, DeletionView, Share, deletion_view
+from reports.propagation import Paths, path_of
+from reports.requests import RequestGroup, request_groups
+from reports.rows import RowView, row_view
 from reports.timeline import Event, timeline
-from reports.words import (
-    ACTIONS,
-    HELD,
-    STATUSES,
-    TOUCHES,
-    Fact,
-    Tone,
-    clock,
-    distance,
-    fix_chosen_fact,
-    fix_listed_fact,
-    lag_fact,
-    listed_fact,
-    plural,
-    span,
-    yanked_fact,
-)
+from reports.words import ACTIONS, STATUSES, Fact, Tone, clock, plural, span
 
-__all__ = ["RequestGroup", "RowView", "RunView", "Tally", "view_of"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowView:
-    """One location, seen from one vantage.
-
-    Attributes:
-        anchor: id of its section in a page.
-        verdict: what it was built from.
-        status, listed, yanked, held, fix_listed, fix_chosen, lag: its cells.
-        why: the first reason in one sentence.
-        failing: whether it makes the audit fail: a failing status without a waiver.
-        cells: what installers get.
-        freshness: name and value of each known fact on the age of the answer.
-        foreseen: what each action at the source would change.
-        rejected, rejected_others: why files lost.
-    """
-
-    anchor: str
-    verdict: Verdict
-    status: Fact
-    listed: Fact
-    yanked: Fact
-    held: Fact
-    fix_listed: Fact
-    fix_chosen: Fact
-    lag: Fact
-    why: str
-    failing: bool
-    cells: tuple[SelectionLine, ...]
-    freshness: tuple[tuple[str, str], ...]
-    foreseen: tuple[ForeseenView, ...]
-    rejected: tuple[CompactRejection, ...]
-    rejected_others: tuple[tuple[str, int], ...]
-
-    @property
-    def name(self) -> str:
-        """The location's name."""
-        return self.verdict.location.name
-
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """Worst first."""
-        return self.verdict.reasons
-
-    @property
-    def remedies(self) -> tuple[Remedy, ...]:
-        """Cheapest first."""
-        return self.verdict.remedies
-
-    @property
-    def evidence(self) -> tuple[Evidence, ...]:
-        """What the reasons rest on."""
-        return self.verdict.evidence
+__all__ = ["RowView", "RunView", "Tally", "Word", "view_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,25 +31,15 @@ class Tally:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestGroup:
-    """Equal requests of one location.
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The words of one column of the matrix."""
 
-    Attributes:
-        touch: in words.
-        status: the HTTP status, or `no answer`.
-        count: how many were made.
-    """
-
-    location: str
-    method: str
-    url: str
-    touch: str
-    status: str
-    count: int
+    column: str
+    facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RunView:
     """The whole report.
 
@@ -162,7 +65,7 @@ class RunView:
     rows: tuple[RowView, ...]
     tallies: tuple[Tally, ...]
     deletion: DeletionView
-    path: tuple[PathNode, ...]
+    path: Paths
     events: tuple[Event, ...]
     requests: tuple[RequestGroup, ...]
     notes: tuple[str, ...]
@@ -182,6 +85,42 @@ class RunView:
     def undetermined(self) -> tuple[RowView, ...]:
         """Rows whose status is unknown."""
         return tuple(r for r in self.rows if r.verdict.status is Status.UNKNOWN)
+
+    @cached_property
+    def places(self) -> tuple[PlaceGroup, ...]:
+        """The rows, those that are alike together where there are many."""
+        return place_groups(self.rows)
+
+    @property
+    def todo(self) -> tuple[PlaceGroup, ...]:
+        """The groups that fail or are not known, the failing ones first."""
+        failing = tuple(group for group in self.places if group.story.failing)
+        unknown = (g for g in self.places if g.story.verdict.status is Status.UNKNOWN)
+        return (*failing, *(group for group in unknown if not group.story.failing))
+
+    @property
+    def futures(self) -> tuple[PlaceGroup, ...]:
+        """The rows by what the four actions would change at them."""
+        alike: dict[tuple[object, ...], list[RowView]] = {}
+        for row in self.rows:
+            alike.setdefault((row.listed, row.held, row.foreseen), []).append(row)
+        return tuple(PlaceGroup(story=rows[0], rows=tuple(rows)) for rows in alike.values())
+
+    @property
+    def meanings(self) -> tuple[Word, ...]:
+        """What the words of the matrix mean, as far as they occur."""
+        columns = {
+            "Status": [row.status for row in self.rows],
+            "Broken listed": [row.listed for row in self.rows],
+            "Broken yanked": [row.yanked for row in self.rows],
+            "Broken bytes": [row.held for row in self.rows],
+            "Fix listed": [row.fix_listed for row in self.rows],
+            "Fix chosen": [row.fix_chosen for row in self.rows],
+        }
+        return tuple(
+            Word(column=column, facts=tuple({f.word: f for f in facts if f.detail}.values()))
+            for column, facts in columns.items()
+        )
 
     @property
     def shares(self) -> tuple[Share, ...]:
@@ -237,22 +176,26 @@ def view_of(run: Run) -> RunView:
     """Build the view model. Pure: the only clock is the run's own `finished_at`."""
     verdicts = sorted(run.verdicts, key=_worst_first)
     names = anchors(verdicts)
+    order = {key: n for n, key in enumerate(sorted((v.location.name, v.vantage) for v in verdicts))}
     return RunView(
         run=run,
         verdict=_outcome(run),
         sentence=run.summary.sentence,
         broken=", ".join(run.incident.broken),
         fixed=", ".join(run.incident.fixed),
-        rows=tuple(_row(v, a, run) for v, a in zip(verdicts, names, strict=True)),
+        rows=tuple(
+            row_view(v, a, order[(v.location.name, v.vantage)], run)
+            for v, a in zip(verdicts, names, strict=True)
+        ),
         tallies=tuple(
             Tally(fact=STATUSES[status], count=run.summary.by_status[status])
             for status in Status
             if run.summary.by_status.get(status)
         ),
         deletion=deletion_view(run),
-        path=path_of(verdicts, names),
+        path=path_of(verdicts, names, run.finished_at),
         events=timeline(run),
-        requests=_requests(run),
+        requests=request_groups(run),
         notes=_notes(run),
         several_vantages=len({v.vantage for v in verdicts}) > 1,
     )
@@ -284,67 +227,3 @@ def _outcome(run: Run) -> Fact:
             return Fact("?", "Not determined", Tone.UNKNOWN, "Something required is not known.")
         case _:
             return Fact("!", "Audit failed", Tone.BAD, "The audit itself went wrong.")
-
-
-def _row(verdict: Verdict, anchor: str, run: Run) -> RowView:
-    location, broken, fix = verdict.location, verdict.broken, verdict.fix
-    rejected, others = compact_rejections(verdict.selections, run.incident)
-    counts = {**verdict.other_rejections, **others}
-    now = run.finished_at
-    return RowView(
-        anchor=anchor,
-        verdict=verdict,
-        status=STATUSES[verdict.status],
-        listed=listed_fact(broken.listed, location.role),
-        yanked=yanked_fact(broken.yanked, broken.listed, location.role),
-        held=HELD[broken.held],
-        fix_listed=fix_listed_fact(fix.listed, location.role),
-        fix_chosen=fix_chosen_fact(fix.chosen),
-        lag=lag_fact(verdict.lag, location.role, now),
-        why=_why(verdict),
-        failing=verdict.failing,
-        cells=selection_lines(verdict.selections),
-        freshness=_freshness(verdict, now),
-        foreseen=foreseen_views(verdict, now),
-        rejected=rejected,
-        rejected_others=tuple((code.value, counts[code]) for code in sorted(counts)),
-    )
-
-
-def _why(verdict: Verdict) -> str:
-    if verdict.reasons:
-        return verdict.reasons[0].text
-    return verdict.detail or STATUSES[verdict.status].detail
-
-
-def _freshness(verdict: Verdict, now: datetime) -> tuple[tuple[str, str], ...]:
-    fresh = verdict.freshness
-    facts = (
-        ("fetched", clock(fresh.fetched_at) if fresh.fetched_at else None),
-        ("time in caches", None if fresh.age_s is None else span(fresh.age_s)),
-        ("serial", None if fresh.serial is None else f"{fresh.serial:,}"),
-        ("changed", _moment(fresh.last_modified, now)),
-        ("kept until", _moment(fresh.expires_at, now)),
-        ("etag", fresh.etag),
-        ("cache-control", fresh.cache_control),
-        ("caches on the way", "; ".join(fresh.cache_status) or None),
-    )
-    return tuple((name, value) for name, value in facts if value)
-
-
-def _moment(time: datetime | None, now: datetime) -> str | None:
-    return None if time is None else f"{clock(time)} ({distance(time, now)})"
-
-
-def _requests(run: Run) -> tuple[RequestGroup, ...]:
-    equal = Counter(
-        (r.location, r.method, r.url, TOUCHES[r.touch], _status(r.status)) for r in run.requests
-    )
-    return tuple(
-        RequestGroup(location=name, method=method, url=url, touch=touch, status=status, count=n)
-        for (name, method, url, touch, status), n in sorted(equal.items())
-    )
-
-
-def _status(status: int | None) -> str:
-    return "no answer" if status is None else str(status)

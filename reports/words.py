@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import isfinite
 
 from auditor.model import (
     Action,
@@ -228,6 +229,8 @@ def distance(time: datetime, now: datetime) -> str:
 
 def span(seconds: float) -> str:
     """A length of time in the unit that a person would use."""
+    if not isfinite(seconds):
+        return "an unknown time"
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         number = round(seconds / size)
         if seconds >= 1.75 * size or (number == 1 and 0 <= seconds - size < size / 20):

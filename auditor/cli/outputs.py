@@ -6,15 +6,20 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from auditor.cli.explaining import explain_place
 from auditor.contracts import ReportFormat
 from auditor.errors import AuditorError, RenderError, UsageError
 from auditor.model import Run
 from auditor.observations import write_text
-from auditor.registry import load_format
+from auditor.registry import find_format
+
+if TYPE_CHECKING:
+    from auditor.cli.site import Site
 
 __all__ = ["Outputs", "check_file", "plan_outputs", "wants_colour"]
 
@@ -29,11 +34,11 @@ class Target:
     """One report file.
 
     Attributes:
-        format: to write in.
+        format: loads the one to write in.
         file: its name, perhaps with `{id}`.
     """
 
-    format: ReportFormat
+    format: Callable[[], ReportFormat]
     file: str
 
     def path(self, run: Run) -> Path:
@@ -47,13 +52,28 @@ class Outputs:
 
     Attributes:
         targets: report files.
-        main: what goes to stdout; None: nothing does.
+        main: loads the format of stdout; None: nothing goes there.
         colour: whether stdout gets colours.
+        redact: whether everything private is replaced first.
+        site: a static folder that gets every run as well; None: there is none.
+        explained: the place of which stdout tells why clients get what they get; None: a report.
     """
 
     targets: tuple[Target, ...]
-    main: ReportFormat | None
+    main: Callable[[], ReportFormat] | None
     colour: bool
+    redact: bool = False
+    site: Site | None = None
+    explained: str | None = None
+
+    def shown(self, runs: Sequence[Run]) -> tuple[Run, ...]:
+        """The runs as they may be shown: with `--redact`, fit for the public."""
+        if not self.redact:
+            return tuple(runs)
+        from auditor.redacting import public_hosts, redact
+
+        public = public_hosts()
+        return tuple(redact(run, public) for run in runs)
 
     def write(self, runs: Sequence[Run]) -> tuple[Path, ...]:
         """Write the files, then stdout: a pipe that breaks must not cost a report.
@@ -70,16 +90,28 @@ class Outputs:
             for run in runs:
                 path = target.path(run)
                 try:
-                    write_text(path, target.format.render(run, _options(colour=False)))
+                    write_text(path, target.format().render(run, _options(colour=False)))
                     written.append(path)
                 except OSError as error:
                     problems.append(f"{path} cannot be written: {error.strerror or error}")
-        if self.main is not None:
-            for run in runs:
-                sys.stdout.write(_ended(self.main.render(run, _options(colour=self.colour))))
+        if self.site is not None:
+            try:
+                written.append(self.site.write(runs))
+            except OSError as error:
+                problems.append(f"--site: {error.filename} cannot be written: {error.strerror}")
+        self._print(runs)
         if problems:
             raise RenderError("\n".join(problems))
         return tuple(written)
+
+    def _print(self, runs: Sequence[Run]) -> None:
+        if self.main is not None:
+            main = self.main()
+            for run in runs:
+                sys.stdout.write(_ended(main.render(run, _options(colour=self.colour))))
+        if self.explained is not None:
+            for run in runs:
+                sys.stdout.write(explain_place(run, self.explained))
 
 
 def plan_outputs(args: argparse.Namespace, incident_ids: Sequence[str]) -> Outputs:
@@ -95,22 +127,35 @@ def plan_outputs(args: argparse.Namespace, incident_ids: Sequence[str]) -> Outpu
             targets.append(_target(text, several=len(incident_ids) > 1))
         except (AuditorError, ValueError) as error:
             problems.append(f"{option}: {error}")
-    main = None
-    if args.output is None and not _is_summary_line_only(args):
+    site = None
+    try:
+        site = _site(args)
+    except ValueError as error:
+        problems.append(f"--site: {error}")
+    main, name = None, args.format or DEFAULT_FORMAT
+    explained: str | None = getattr(args, "explain", None)
+    if args.output is None and not _is_summary_line_only(args) and explained is None:
         try:
-            main = load_format(args.format or DEFAULT_FORMAT)
+            main = find_format(name)
         except AuditorError as error:
             problems.append(f"--format: {error}")
-    if main is not None and len(incident_ids) > 1 and main.name != DEFAULT_FORMAT:
+    if main is not None and len(incident_ids) > 1 and name != DEFAULT_FORMAT:
         problems.append(
-            f"--format {main.name}: holds one run, and there are {len(incident_ids)} incidents; "
-            f"choose one with --incident, or write --report {main.name}={{id}}{main.suffix}"
+            f"--format {name}: holds one run, and there are {len(incident_ids)} incidents; "
+            f"choose one with --incident, or write --report {name}={{id}}{main().suffix}"
         )
     files = [target.file for target in targets]
     problems += [f"two reports go to {f}; name another" for f in sorted(_repeated(files))]
     if problems:
         raise UsageError("\n".join(problems))
-    return Outputs(targets=tuple(targets), main=main, colour=wants_colour(args.color))
+    return Outputs(
+        targets=tuple(targets),
+        main=main,
+        colour=wants_colour(args.color),
+        redact=getattr(args, "redact", False),
+        site=site,
+        explained=explained,
+    )
 
 
 def check_file(file: str) -> None:
@@ -143,11 +188,21 @@ def _is_summary_line_only(args: argparse.Namespace) -> bool:
     return getattr(args, "exit_style", "plain") == "nagios" and args.format is None
 
 
+def _site(args: argparse.Namespace) -> Site | None:
+    directory = getattr(args, "site", None)
+    if directory is None:
+        return None
+    from auditor.cli.site import Site, check_site
+
+    path = check_site(directory)
+    return Site(directory=path, page=find_format("html"), data=find_format("json"))
+
+
 def _target(text: str, *, several: bool) -> Target:
     name, separator, file = text.partition("=")
     if not separator or not file or not name:
         raise ValueError("must be FORMAT=FILE; write html=report.html")
-    report_format = load_format(name)
+    report_format = find_format(name)
     if several and ID_PLACEHOLDER not in file:
         raise ValueError(f"there are several incidents; put {ID_PLACEHOLDER} into the file's name")
     check_file(file)

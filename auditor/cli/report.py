@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
 
     stored = load_run(Path(args.run))
     outputs = plan_outputs(args, [stored.incident.id])
-    for path in outputs.write([stored]):
+    for path in outputs.write(outputs.shown([stored])):
         if not args.quiet:
             say(f"wrote {path}")
     return 0

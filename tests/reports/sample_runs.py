@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 from auditor.model import (
     Action,
@@ -177,6 +178,7 @@ def run_of(rows: tuple[Row, ...], sentence: str, notes: tuple[str, ...] = ()) ->
     )
 
 
+@cache
 def world() -> Run:
     """The embedded world of fifteen locations, six of which fail."""
     return run_of(
