@@ -27,6 +27,10 @@ def name_all(placed: Sequence[Placed[LocationTable]], problems: Problems) -> tup
         taken.add(name)
         seen.add(name)
         named.append((name, each))
+    for _, each in named:
+        if each.table.group is not None and each.table.group in taken:
+            text = f"{each.table.group!r} is the name of a location; give the group another one"
+            problems.add((*each.path, "group"), text)
     return tuple(named)
 
 

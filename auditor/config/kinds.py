@@ -16,7 +16,7 @@ __all__ = ["RESERVED_KINDS", "ROLE_IS_FREE", "facts_of", "role_of"]
 _INDEXES = (
     "pypi simple devpi bandersnatch proxpi pypiserver pulp nexus artifactory http-cache wheelhouse"
 )
-_STORES = "s3 pip-cache uv-cache poetry-cache pdm-cache archive"
+_STORES = "s3 pip-cache uv-cache poetry-cache pdm-cache archive github-cache gitlab-cache"
 _PINS = "image environment lockfile"
 
 RESERVED_KINDS: Mapping[str, Role] = {

@@ -10,6 +10,7 @@ from auditor.config.addresses import Address, absolute_path, check_http_url, par
 from auditor.config.defaults import PIP_ORIGIN
 from auditor.config.document import Document
 from auditor.config.graph import Named
+from auditor.config.install_settings import read_constraints
 from auditor.config.kinds import RESERVED_KINDS, ROLE_IS_FREE, role_of
 from auditor.config.pip_settings import PipIndex
 from auditor.config.problems import Problems
@@ -32,7 +33,7 @@ class LocationBuilder:
         kinds: installed kinds.
         environ: where secrets may be.
         pip_index: what pip itself would ask; called at most for kinds that default to it.
-        timeout_s: of `[audit]`.
+        timeout_s, exclude_newer: of `[audit]`.
     """
 
     document: Document
@@ -40,6 +41,7 @@ class LocationBuilder:
     environ: Mapping[str, str]
     pip_index: PipIndex
     timeout_s: float
+    exclude_newer: str | None = None
     problems: Problems
     warnings: list[str]
 
@@ -135,6 +137,7 @@ class LocationBuilder:
             value: str | None = getattr(table, key)
             if value is not None and self._is_read(placed, key):
                 settings[key] = value
+        settings |= self._of_those_who_install(placed)
         self._check_endpoint(placed)
         if "cache_path" in settings:
             settings["cache_path"] = absolute_path(
@@ -147,6 +150,29 @@ class LocationBuilder:
         if self._asks_pips_index(table.kind) and self._is_builtin(address):
             settings["pip_builtin"] = True
         return settings
+
+    def _of_those_who_install(self, placed: Placed[LocationTable]) -> dict[str, SettingValue]:
+        """Return the settings of those who install from this place, which every kind may have."""
+        table = placed.table
+        found: dict[str, SettingValue] = {}
+        is_index = self._role_or_default(placed) is Role.INDEX
+        for key in ("exclude_newer", "constraints", "index_strategy"):
+            value: str | None = getattr(table, key)
+            if value is not None and not is_index:
+                self.problems.add(
+                    (*placed.path, key), "is read for places of role index only; remove it"
+                )
+            elif value is not None:
+                found[key] = value
+        if is_index and self.exclude_newer is not None:
+            found.setdefault("exclude_newer", self.exclude_newer)
+        if "constraints" in found:
+            found["constraints"] = absolute_path(str(found["constraints"]), self._directory(placed))
+            try:
+                read_constraints(str(found["constraints"]))
+            except ValueError as error:
+                self.problems.add((*placed.path, "constraints"), str(error))
+        return found
 
     def _is_builtin(self, address: Address) -> bool:
         builtin = self.pip_index.builtin_url.rstrip("/")

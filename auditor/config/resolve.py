@@ -10,10 +10,12 @@ from pathlib import Path
 
 from auditor import __version__
 from auditor.config.addresses import absolute_path
+from auditor.config.channels import ChannelSettings, channels_of
 from auditor.config.defaults import add_default_locations
 from auditor.config.document import Document
 from auditor.config.graph import check_links, name_all
 from auditor.config.incidents import build_incidents, chosen_incidents
+from auditor.config.install_settings import with_caps
 from auditor.config.kinds import facts_of
 from auditor.config.locations import LocationBuilder
 from auditor.config.pip_settings import PipIndex
@@ -65,6 +67,7 @@ class Resolved:
         credentials: by location name.
         document: what the plan was made of, defaults included.
         history: file of past runs; None: none is kept.
+        channels: whom to tell; their secrets are fetched when something is to be told.
         warnings: what a user should change although it works.
     """
 
@@ -72,6 +75,7 @@ class Resolved:
     credentials: Mapping[str, Credentials]
     document: Document
     history: Path | None = None
+    channels: tuple[ChannelSettings, ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -119,6 +123,7 @@ def resolve(
         environ=environ,
         pip_index=pip_index,
         timeout_s=tables.audit.timeout_s,
+        exclude_newer=tables.audit.exclude_newer,
         problems=problems,
         warnings=[],
     )
@@ -126,7 +131,10 @@ def resolve(
     located = lay_over(located, credentials or {}, problems)
     waivers = _waivers(document, tables, problems)
     _check_vantage(options, problems)
+    history = _file(document, "history")
+    channels = channels_of(tables.notify, problems, has_history=history is not None)
     problems.raise_all()
+    located = with_caps(located, incidents)
     locations = tuple(location for location, _ in located)
     plan = _plan(tables, options, kinds, locations)
     ended = retired_notes(mirrors_file, ((each.name, each.url) for each in locations))
@@ -140,7 +148,8 @@ def resolve(
         ),
         credentials={location.name: credentials for location, credentials in located},
         document=document,
-        history=_file(document, "history"),
+        history=history,
+        channels=channels,
         warnings=(*builder.warnings, *ended),
     )
 
@@ -167,7 +176,7 @@ def _plan(
         contact=tables.audit.contact,
         tool_version=__version__,
         created_at=datetime.now(UTC),
-        notes=_notes(tables, locations, kinds),
+        notes=_notes(locations, kinds),
     )
 
 
@@ -237,19 +246,12 @@ def _check_waiver(
             problems.add((*placed.path, key), f"there is no {key} {word!r}; {hint.rstrip()}")
 
 
-def _notes(
-    tables: Tables, locations: tuple[Location, ...], kinds: Mapping[str, ProbeKind]
-) -> tuple[str, ...]:
-    notes = [
+def _notes(locations: tuple[Location, ...], kinds: Mapping[str, ProbeKind]) -> tuple[str, ...]:
+    return tuple(
         f"{location.name}: this version has no probe of kind {location.kind}"
         for location in locations
         if location.kind not in kinds
-    ]
-    if tables.notify:
-        notes.append("notifications are not sent by this version")
-    if tables.audit.history:
-        notes.append("history is not recorded by this version")
-    return tuple(notes)
+    )
 
 
 def _file(document: Document, key: str) -> Path | None:

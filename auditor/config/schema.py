@@ -10,6 +10,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 from auditor.config.checking import AfterValidator, AwareDatetime, Field, PlainValidator, Table
+from auditor.config.install_settings import parse_cooldown_text
 from auditor.config.values import (
     SecretReference,
     hexadecimal,
@@ -44,6 +45,7 @@ Name = Annotated[str, AfterValidator(parse_name)]
 Duration = Annotated[float, PlainValidator(parse_duration)]
 Timeout = Annotated[float, PlainValidator(parse_timeout)]
 Secret = Annotated[SecretReference, PlainValidator(parse_secret)]
+Cooldown = Annotated[str, PlainValidator(parse_cooldown_text)]
 YesOrText = Annotated[bool | str, PlainValidator(parse_yes_or_text)]
 VersionText = Annotated[str, AfterValidator(parse_version_rule)]
 Versions = Annotated[tuple[VersionText, ...], Field(min_length=1)]
@@ -63,6 +65,7 @@ class AuditTable(Table):
         history: file of past runs; None: none is kept.
         fail_on: statuses that make the audit fail.
         public_mirrors_file: list of public mirrors in place of the one that is shipped.
+        exclude_newer: for every index that has none of its own; None: uploads need no age.
     """
 
     timeout_s: Timeout = 30.0
@@ -72,6 +75,7 @@ class AuditTable(Table):
     history: str | None = None
     fail_on: Statuses = DEFAULT_FAIL_ON
     public_mirrors_file: Annotated[str, Field(min_length=1)] | None = None
+    exclude_newer: Cooldown | None = None
 
 
 class BrokenFileTable(Table):
@@ -139,6 +143,9 @@ class LocationTable(Table):
         bucket, prefix, endpoint_url, region: of a store that speaks S3.
         cache_path: directory of a cache.
         via: address of a forward proxy, or a reference to one that holds a password.
+        exclude_newer: age or time that an upload must have for those who install from there.
+        constraints: path of the constraints file that they install with.
+        index_strategy: how uv searches the indexes of the group that it belongs to.
     """
 
     name: Name | None = None
@@ -168,6 +175,9 @@ class LocationTable(Table):
     region: str | None = None
     cache_path: str | None = None
     via: Secret | None = None
+    exclude_newer: Cooldown | None = None
+    constraints: Annotated[str, Field(min_length=1)] | None = None
+    index_strategy: Literal["first-index", "unsafe-best-match"] | None = None
 
 
 # Keys that only some kinds read; where a kind that is installed does not, they are errors.
@@ -196,12 +206,27 @@ class NotifyTable(Table):
     Attributes:
         kind: what receives the message.
         url: its address, which may itself be a secret.
-        on: what causes one.
+        on: what causes one: any change of a status, or only that a place begins to fail, or that
+            it no longer does.
+        name: under which the history keeps what was told; None: the kind, then with a number.
+        threshold: how many runs in a row must see something before it is told.
+        remind_every: seconds after which it is told again that places still fail; None: never.
+        secret: with which a webhook's messages are signed; None: they are not.
+        to: who gets the e-mail.
+        sender: who sends it.
     """
 
     kind: Literal["webhook", "slack", "email", "apprise"]
     url: Secret
-    on: Annotated[tuple[Literal["change"], ...], Field(min_length=1)] = ("change",)
+    on: Annotated[tuple[Literal["change", "failing", "resolved"], ...], Field(min_length=1)] = (
+        "change",
+    )
+    name: Name | None = None
+    threshold: Annotated[int, Field(ge=1, le=1000)] = 1
+    remind_every: Duration | None = None
+    secret: Secret | None = None
+    to: Texts = ()
+    sender: str | None = None
 
 
 # What may stand in the file. The value is the table's model, and whether it repeats.

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from auditor.config.checking import check
 from auditor.config.document import DEFAULT_ORIGIN
 from auditor.config.incidents import default_id
+from auditor.config.install_settings import DERIVED
 from auditor.config.lines import KeyPath
 from auditor.config.resolve import Resolved
 from auditor.config.schema import AuditTable
@@ -54,6 +55,7 @@ def _audit(resolved: Resolved) -> Iterator[str]:
         "history": str(resolved.history) if resolved.history else None,
         "fail_on": [status.value for status in plan.fail_on],
         "public_mirrors_file": raw_audit(resolved).get("public_mirrors_file"),
+        "exclude_newer": raw_audit(resolved).get("exclude_newer"),
     }
     yield from _table(resolved, ("audit",), values)
 
@@ -116,7 +118,7 @@ def _location(resolved: Resolved, path: KeyPath, location: Location) -> Mapping[
         "samples": location.samples,
         "rebuilds": location.rebuilds or None,
         "timeout_s": location.timeout_s,
-        **{key: v for key, v in location.settings.items() if key != "pip_builtin"},
+        **{key: v for key, v in location.settings.items() if key not in DERIVED},
     }
     raw = raw_elements(resolved.document, "locations")[int(path[-1])]
     if isinstance(raw, dict):

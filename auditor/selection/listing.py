@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from packaging.version import Version
 
+from auditor.model.file_table import FileTable, filenames_of
 from auditor.model.filename import FINAL, PRERELEASE, NameFault, read_filename
 from auditor.model.observation import Candidate
 from auditor.model.version import version_order
@@ -79,8 +80,8 @@ class Listing:
         """By position, each file that is excluded everywhere."""
         _ = self.releases  # reads every entry, which finds those that have no fault in their name
         faults = dict(self._files.faults)
-        for position, candidate in enumerate(self.candidates):
-            named = read_filename(candidate.filename, self.project)
+        for position, filename in enumerate(filenames_of(self.candidates)):
+            named = read_filename(filename, self.project)
             if isinstance(named, NameFault):
                 faults[position] = named
         return faults
@@ -104,14 +105,14 @@ _LISTINGS: WeakValueDictionary[tuple[int, str], Listing] = WeakValueDictionary()
 
 
 def listing_of(candidates: Sequence[Candidate], project: str) -> Listing:
-    """Sort a page into releases. The same tuple is sorted once, however often it is asked about.
+    """Sort a page into releases. The same one is sorted once, however often it is asked about.
 
     That is as long as somebody holds a listing, or a choice that was made from it: pages are large,
     and to keep the last ones here would keep them from being forgotten.
     """
-    if not isinstance(candidates, tuple):
+    if not isinstance(candidates, tuple | FileTable):
         return Listing(candidates, project)
-    # A listing holds its tuple, so that no other one has this id while it lives.
+    # A listing holds its files, so that no other one has this id while it lives.
     key = id(candidates), project
     listing = _LISTINGS.get(key)
     if listing is None:

@@ -12,16 +12,18 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from packaging.version import Version
 
+from auditor.model.file_table import FileTable, filenames_of, specifiers_of, versions_of, yanks_of
 from auditor.model.filename import (
     Fit,
     NamedFile,
     NameFault,
     TagTriple,
     fits_of,
-    orders_in,
+    orders_of,
     read_filename,
     read_tags,
     version_in,
+    versions_in,
 )
 from auditor.model.observation import Candidate, Yank
 from auditor.model.selection import RejectionCode
@@ -99,9 +101,9 @@ class Files:
         self.faults: dict[int, NameFault] = {}
         self._indices: dict[ConditionsKey, int] = {}
         self._fits = fits_of(self.project)
-        names = [candidate.filename for candidate in candidates]
+        self._names = filenames_of(candidates)
         # The order of a version is a text: these sort and compare without Python code.
-        self._order_at = orders_in(names, self.project)
+        self._order_at = orders_of(self._versions())
         # In page order first: most pages are sorted already, which `sorted` takes advantage of.
         self.orders = sorted(filter(None, dict.fromkeys(self._order_at)), reverse=True)
         self._searched = 0
@@ -128,7 +130,7 @@ class Files:
 
     def version_at(self, position: int) -> Version:
         """Return the version of a file that has one."""
-        name = self.candidates[position].filename
+        name = self._names[position]
         version = parse_version(version_in(name, self.project) or "")
         if version is None:  # cannot be: the file was sorted by it
             raise ValueError(f"{name!r} has no version")
@@ -143,7 +145,7 @@ class Files:
         if self._sorted_conditions is not None:
             return frozenset(self._sorted_conditions[order])
         files = [self.candidates[position] for position in positions]
-        if _needs_addresses(files):
+        if self._needs_addresses(positions):
             return None
         return frozenset(map(self._index, self._keys(files)))
 
@@ -154,7 +156,7 @@ class Files:
         """
         if self._sorted_conditions is not None:
             return True
-        if _needs_addresses(self.candidates):
+        if self._needs_addresses(range(len(self._names))):
             return False
         found: defaultdict[str | None, set[int]] = defaultdict(set)
         known, indices = self._indices.get, list[int]()
@@ -171,10 +173,10 @@ class Files:
 
     def _keys(self, files: Sequence[Candidate]) -> Iterable[ConditionsKey]:
         return zip(
-            [self._fits[file.filename] for file in files],
-            [file.requires_python for file in files],
-            [file.yanked for file in files],
-            [file.version is not None for file in files],
+            [self._fits[name] for name in filenames_of(files)],
+            specifiers_of(files),
+            yanks_of(files),
+            [version is not None for version in versions_of(files)],
             strict=True,
         )
 
@@ -200,6 +202,21 @@ class Files:
                     key = (*key[:3], False)
                 entries.append(Entry(position, self._index(key), named))
         return tuple(entries)
+
+    def _versions(self) -> Sequence[str | None]:
+        """Return of each file the version that its name says."""
+        files = self.candidates
+        if isinstance(files, FileTable) and files.project == self.project:
+            return files.versions
+        return versions_in(self._names, self.project)
+
+    def _needs_addresses(self, positions: Sequence[int]) -> bool:
+        """Say whether the address of one of these may exclude it."""
+        names = [self._names[position] for position in positions]
+        if len(set(names)) < len(names):
+            return True
+        zips = (at for at, name in zip(positions, names, strict=True) if name.endswith(".zip"))
+        return any(_is_old_mac_zip(self.candidates[position]) for position in zips)
 
     def _index(self, key: ConditionsKey) -> int:
         """Return the index of conditions, adding them if they are new."""
@@ -242,15 +259,6 @@ def _conditions(key: ConditionsKey) -> Conditions:
     (tags, py_version), requires_python, yanked, certain = key
     triple = None if tags is None else read_tags(tags)
     return Conditions(triple, py_version, requires_python, yanked, certain, key)
-
-
-def _needs_addresses(files: Sequence[Candidate]) -> bool:
-    """Say whether the address of one of these may exclude it."""
-    names = [file.filename for file in files]
-    if len(set(names)) < len(names):
-        return True
-    zips = [file for file in files if file.filename.endswith(".zip")]
-    return any(map(_is_old_mac_zip, zips))
 
 
 def _is_old_mac_zip(candidate: Candidate) -> bool:

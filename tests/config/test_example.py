@@ -15,7 +15,10 @@ from auditor.config.values import parse_incident_id
 from auditor.registry import load_kinds
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
-VARIABLES = {"EDGE_USER": "u", "EDGE_PASSWORD": "p", "REGISTRY_TOKEN": "t", "HOOK_URL": "h"}
+VARIABLES = {
+    name: "http://127.0.0.1/x" if name.endswith("_URL") else "x"
+    for name in ("EDGE_USER", "EDGE_PASSWORD", "REGISTRY_TOKEN", "HOOK_URL", "GITHUB_TOKEN", "HOOK_SECRET", "MAIL_URL")
+}
 
 
 def tables_of(name: str) -> list[dict[str, object]]:

@@ -135,7 +135,7 @@ def test_a_key_that_an_installed_kind_does_not_read_is_an_error(resolve_text: Re
     assert problem.startswith("audit.toml:10: locations.bucket: kind 'simple' does not read this")
 
 
-def test_waivers_notify_and_history_are_kept_or_said_to_do_nothing(resolve_text: Resolve) -> None:
+def test_waivers_channels_and_history_are_kept(resolve_text: Resolve) -> None:
     text = (
         '[audit]\nhistory = "h.sqlite3"\n'
         + GOOD
@@ -145,8 +145,10 @@ def test_waivers_notify_and_history_are_kept_or_said_to_do_nothing(resolve_text:
     resolved = resolve_text(text)
     [waiver] = resolved.plan.waivers
     assert ("origin", None, date(2026, 12, 31)) == (waiver.location, waiver.incident, waiver.until)
-    assert "notifications are not sent by this version" in resolved.plan.notes
-    assert "history is not recorded by this version" in resolved.plan.notes
+    [channel] = resolved.channels
+    assert ("webhook", "webhook", ("change",)) == (channel.name, channel.kind, channel.on)
+    assert resolved.history is not None
+    assert "h.sqlite3" == resolved.history.name
 
 
 def test_options_limit_the_incidents_and_set_what_only_they_can(resolve_text: Resolve) -> None:

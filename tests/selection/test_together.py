@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 import pytest
 
-from auditor.model import Candidate, Yank
+from auditor.model import Candidates, Yank
 from auditor.selection import choose, choose_all, default_matrix
 from auditor.selection.listing import Listing, listing_of
 from auditor.selection.pip_policy import View, decide
@@ -32,7 +32,7 @@ SHAPES = (
 )
 
 
-def assert_same(files: tuple[Candidate, ...], project: str) -> int:
+def assert_same(files: Candidates, project: str) -> int:
     """Compare the decisions; return how many were made together."""
     together = decide_together(Listing(files, project), crowd_of(CROWD))
     for environment, decision in zip(CROWD, together, strict=True):
@@ -51,7 +51,7 @@ def _facts(entries: tuple[Entry, ...]) -> list[tuple[object, ...]]:
     return [(entry.position, entry.named) for entry in entries]
 
 
-def files_of(seed: str) -> tuple[tuple[Candidate, ...], str]:
+def files_of(seed: str) -> tuple[Candidates, str]:
     random = Random(seed)
     page = make_page(random)
     body, kind = random.choice(((as_json(page), JSON_TYPE), (as_html(page), "text/html")))

@@ -62,9 +62,9 @@ class MadePage:
     unreadable: bool
 
 
-def make_page(random: Random) -> MadePage:
-    """Make one page; equal generators make equal pages."""
-    project = random.choice(PROJECTS)
+def make_page(random: Random, project: str | None = None) -> MadePage:
+    """Make one page; equal generators make equal pages. Without a project, of any."""
+    project = project or random.choice(PROJECTS)
     versions = _versions(random)
     base = random.choice(
         ("https://files.example/p/", "../../files/", "https://files.example/a%40b/")

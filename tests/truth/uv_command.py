@@ -27,6 +27,7 @@ from auditor.model import Environment, parse_version
 __all__ = ["PLATFORMS", "UvAnswer", "UvIndex", "uv_index"]
 
 UV_TIMEOUT_S = 20
+MOST_RACES = 10
 MACOS = "14.0"  # of every macOS environment here
 
 # What `--python-platform` calls a platform; an environment without such a name is not compared.
@@ -44,7 +45,8 @@ PLATFORMS = {
     "win_arm64": "aarch64-pc-windows-msvc",
 }
 
-_SELECTING = re.compile(r"^DEBUG Selecting: \S+==(\S+) \[[a-z]+\] \((.*)\)$", re.MULTILINE)
+# Not at the start of a line only: what its threads say gets mixed.
+_SELECTING = re.compile(r"DEBUG Selecting: \S+==(\S+) \[[a-z]+\] \(([^()\n]*)\)")
 _NO_SOLUTION = "No solution found"
 
 
@@ -84,8 +86,12 @@ class UvIndex:
     def ask(self, index: str, environment: Environment, requirement: str, *more: str) -> UvAnswer:
         """Let uv resolve one requirement against one index; `more` are options of uv."""
         options = [*more, "--index-url", index]
-        run = self.run(requirement, environment, *options)
-        selected = _SELECTING.search(run.stderr)
+        for _ in range(MOST_RACES):
+            run = self.run(requirement, environment, *options)
+            selected = _SELECTING.search(run.stderr)
+            if selected is not None or "Failed to fetch" not in run.stderr:
+                break
+            # It fetches ahead of choosing, and rarely gives up on that before it has chosen.
         if selected is not None:
             return UvAnswer(selected[2], parse_version(selected[1]))
         if _NO_SOLUTION in run.stderr:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -10,6 +9,7 @@ from random import Random
 from auditor.model import Choice, Environment, parse_version
 from auditor.model.filename import version_in
 from auditor.model.version import normalise_project
+from auditor.selection import parse_environment
 from auditor.selection.uv_choosing import UvChosen, choose_uv
 from auditor.selection.uv_names import names_of
 from probes.kit.pages import parse_page
@@ -18,12 +18,17 @@ from tests.truth.pages import HTML_TYPE, JSON_TYPE, MadePage, as_html, as_json, 
 from tests.truth.pip_finder import PAGE_URL
 from tests.truth.uv_command import PLATFORMS, UvAnswer, UvIndex
 
-__all__ = ["UV_ENVIRONMENTS", "compare_uv_case", "known_differences", "uv_seeds"]
+__all__ = ["UV_ENVIRONMENTS", "compare_uv_case", "keep_uv_seed", "uv_seeds"]
 
 SEEDS = Path(__file__).with_name("uv_failing.txt")
-DIFFERENCES = Path(__file__).with_name("uv_differences.toml")
 
-UV_ENVIRONMENTS = tuple(e for e in ENVIRONMENTS if e.running or e.platform in PLATFORMS)
+UV_ENVIRONMENTS = (
+    *(e for e in ENVIRONMENTS if e.running or e.platform in PLATFORMS),
+    parse_environment("cp313-manylinux_2_17_aarch64"),
+    parse_environment("cp310-macosx_14_0_x86_64"),
+    parse_environment("cp313-win_arm64"),
+    parse_environment("cp314-musllinux_1_2_x86_64"),
+)
 
 
 def compare_uv_case(index: UvIndex, seed: str, case: int) -> Iterator[Comparison]:
@@ -46,12 +51,11 @@ def uv_seeds() -> list[tuple[str, int]]:
     return [(seed, int(case)) for seed, _, case in pairs]
 
 
-def known_differences() -> list[dict[str, str]]:
-    """What we deliberately answer differently: `seed`, `why` and `link` of each."""
-    if not DIFFERENCES.exists():
-        return []
-    found: list[dict[str, str]] = tomllib.loads(DIFFERENCES.read_text(encoding="utf-8"))["different"]
-    return found
+def keep_uv_seed(seed: str, case: int) -> None:
+    """Remember a case that disagreed."""
+    if (seed, case) not in uv_seeds():
+        with SEEDS.open("a", encoding="utf-8") as file:
+            file.write(f"{seed} {case}\n")
 
 
 def _any_version(filename: str, project: str) -> str | None:
@@ -77,7 +81,16 @@ def _compare(
         return Comparison(question, said, _of_uv(uvs), unknown=True, agree=False)
     chosen = choose_uv(parsed.candidates, environment, page.project, pin=pin)
     unknown = chosen.choice is Choice.UNKNOWN
-    return Comparison(question, _of_us(chosen), _of_uv(uvs), unknown, _same(chosen, uvs, page.project))
+    agree = _is_ambiguous(page) if unknown else _same(chosen, uvs, page.project)
+    return Comparison(question, _of_us(chosen), _of_uv(uvs), unknown, agree)
+
+
+def _is_ambiguous(page: MadePage) -> bool:
+    """Whether a long page lists one file with different facts: uv's own answer is up to its sort.
+
+    See `auditor/selection/uv_listing.py`.
+    """
+    return len(page.entries) > 20 and len({e.filename for e in page.entries}) < len(page.entries)
 
 
 def _same(chosen: UvChosen, uvs: UvAnswer, project: str) -> bool:

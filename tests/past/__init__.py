@@ -1,0 +1,1 @@
+"""Incidents that happened: index pages as they were around each step."""
