@@ -9,7 +9,7 @@ BUILD := build
 
 export PYTHON
 
-.PHONY: help demo test check lint truth bench live mutate lock clean
+.PHONY: help demo test check lint lab truth bench live mutate lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,14 @@ test: $(VENV)/.dev ## everything, on any machine: what CI runs
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m tests.real_programs $(BUILD)/real-programs.json
 
-truth: $(VENV)/.dev ## compare our selection with pip's own on CASES made pages
+lab: $(VENV)/.dev ## predict what deleting does, play it on every real program, compare
+	tools/debian_packages.sh
+	-$(BIN)/python -m tests.real.lab_programs
+	mkdir -p $(BUILD)
+	$(BIN)/auditor lab --programs .real --report json=$(BUILD)/lab.json \
+	  --report html=$(BUILD)/lab.html
+
+truth: $(VENV)/.dev ## compare our selection with pip's and uv's own on made pages
 	$(BIN)/python -m tests.truth --cases $(CASES)
 
 bench: $(VENV)/.dev ## measure each promise about speed against its floor, in one run

@@ -1,10 +1,12 @@
 """The vocabulary of an audit: frozen, pure, and the same for probes, judge and reports."""
 
+from auditor.model.bundle import Bundle
 from auditor.model.hint import Hint, StatedLag
 from auditor.model.incident import Finding, Fingerprint, Incident
 from auditor.model.location import Location, Role, SettingValue, Vantage
 from auditor.model.observation import (
     Candidate,
+    Candidates,
     Evidence,
     Fault,
     FileHosting,
@@ -49,7 +51,9 @@ __all__ = [
     "SCHEMA_VERSION",
     "Action",
     "BrokenFacts",
+    "Bundle",
     "Candidate",
+    "Candidates",
     "Choice",
     "Counterfactual",
     "DeletionSummary",

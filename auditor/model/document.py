@@ -53,6 +53,7 @@ def run_to_document(run: Run) -> Document:
         "summary": _summary(run.summary),
         "locations": [_location(verdict, run.incident) for verdict in verdicts],
         "deletion": _deletion(run.deletion),
+        "notices": _plain(run.notices),
         "requests": _plain(run.requests),
     }
 

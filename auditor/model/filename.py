@@ -31,7 +31,7 @@ __all__ = [
     "NamedFile",
     "TagTriple",
     "fits_of",
-    "orders_in",
+    "orders_of",
     "read_filename",
     "read_tags",
     "version_in",
@@ -157,13 +157,12 @@ def versions_in(filenames: Iterable[str], project: str) -> list[str | None]:
     return list(map(_versions(project).__getitem__, filenames))
 
 
-def orders_in(filenames: Iterable[str], project: str) -> list[str | None]:
-    """Return of each name the `version_order` of the version in it; None if it has none.
+def orders_of(versions: Iterable[str | None]) -> list[str | None]:
+    """Return of each version its `version_order`; None if it is none.
 
     One more character ends it: `PRERELEASE` or `FINAL`.
     """
-    # By the version, of which there are few: they stay in the processor's caches.
-    return list(map(_ORDERS.__getitem__, map(_versions(project).__getitem__, filenames)))
+    return list(map(_ORDERS.__getitem__, versions))
 
 
 @lru_cache(maxsize=MAX_REMEMBERED_PROJECTS)

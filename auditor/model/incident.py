@@ -47,6 +47,10 @@ class Incident:
         environments: ids such as `cp312-manylinux_2_28_x86_64`; empty means the default matrix.
         published_at: when the fix was published; None: learnt from the source.
         opened_at: when the incident was recorded; None if nobody said.
+        references: files of the project as the source listed them when they were first seen, from
+            the history; those of broken releases stand in `fingerprints` as well, so that stores
+            are searched for them after a deletion.
+        fix_seen_at: when any place was first seen to list the fix; None: there is no history.
     """
 
     id: str
@@ -57,6 +61,8 @@ class Incident:
     environments: tuple[str, ...] = ()
     published_at: datetime | None = None
     opened_at: datetime | None = None
+    references: tuple[Fingerprint, ...] = ()
+    fix_seen_at: datetime | None = None
 
     @cached_property
     def broken_rules(self) -> tuple[VersionRule, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from auditor.model.bundle import Bundle
 from auditor.model.hint import Hint, StatedLag
 from auditor.model.outcome import PageOutcome, Yank
 from auditor.model.pin import Pin
@@ -16,6 +18,7 @@ from auditor.model.surface import Surface
 
 __all__ = [
     "Candidate",
+    "Candidates",
     "Evidence",
     "Fault",
     "FileHosting",
@@ -116,6 +119,12 @@ class Candidate(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     provenance: str | None = None
 
 
+if TYPE_CHECKING:
+    Candidates: TypeAlias = Sequence[Candidate]  # a tuple, or a `FileTable`, which equals one
+else:
+    Candidates = tuple[Candidate, ...]  # what an observation is read back with
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Something on a page that could not be read, kept as evidence while the page survives.
@@ -192,7 +201,7 @@ class Page:
     final_url: str | None = None
     content_type: str | None = None
     complete: bool = False
-    candidates: tuple[Candidate, ...] = ()
+    candidates: Candidates = ()
     faults: tuple[Fault, ...] = ()
     project_status: str | None = None
     versions: tuple[str, ...] | None = None
@@ -306,6 +315,8 @@ class Observation:
         stated_lag: how far behind it says that it may be; None if it does not say.
         pins: entries about the project in a lock file, an image or an environment. With
             `holdings_complete`, there are no others.
+        bundles: what is kept here and cannot be looked into. With `holdings_complete`, there are no
+            others.
         traits: what runs here and how it is set up, as far as its ways depend on it, in the words
             of the behaviour data, such as `closed` of a devpi stage. Empty: nothing is known.
     """
@@ -331,4 +342,5 @@ class Observation:
     stated_lag: StatedLag | None = None
     samples_asked: int | None = None
     pins: tuple[Pin, ...] = ()
+    bundles: tuple[Bundle, ...] = ()
     traits: tuple[str, ...] = ()

@@ -57,6 +57,10 @@ class Pin:
         marker: in which environments it holds (PEP 508); "" for all.
         integrity: of installed code.
         how: how that is known, in words.
+        form: the lock format it stands in, such as `uv.lock` or `requirements`; "" if it is no
+            entry of a lock.
+        together: entries of one lock with the same text here bind together, as those of a
+            requirements file and its constraints do; "" for one that binds by itself.
         evidence: ids into the observation's evidence.
     """
 
@@ -68,4 +72,6 @@ class Pin:
     marker: str = ""
     integrity: Integrity = Integrity.UNKNOWN
     how: str = ""
+    form: str = ""
+    together: str = ""
     evidence: tuple[str, ...] = ()

@@ -26,12 +26,14 @@ class RemedyTemplate:
             `{cache_path}`, `{project}`, `{fixed}`, `{broken}`, `{file}` to fill in.
         effect, caution: what it achieves and what it would break.
         statuses: for which verdicts it is offered.
+        forms: lock formats (`Pin.form`) for which it is offered; empty: for whatever is there.
     """
 
     command: str
     effect: str
     caution: str = ""
     statuses: tuple[Status, ...]
+    forms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,9 @@ from enum import StrEnum
 
 from auditor.model.incident import Finding, Incident
 from auditor.model.location import Vantage
+from auditor.model.notice import Notice
 from auditor.model.observation import RequestRecord
+from auditor.model.timeline import Timeline
 from auditor.model.verdict import Status, Verdict
 
 __all__ = ["SCHEMA_VERSION", "DeletionSummary", "Run", "Summary", "Whose"]
@@ -95,6 +97,9 @@ class Run:
         tool_versions: of what it relies on, such as Python, pip and packaging.
         started_at, finished_at: UTC.
         interrupted: whether it was stopped before every location was seen.
+        notices: texts to send to people; none of them is ever sent.
+        timeline: what earlier runs saw; None: no history is kept, or this run is to be shown to
+            the public.
     """
 
     incident: Incident
@@ -109,3 +114,5 @@ class Run:
     started_at: datetime
     finished_at: datetime
     interrupted: bool = False
+    notices: tuple[Notice, ...] = ()
+    timeline: Timeline | None = None

@@ -12,6 +12,7 @@ from auditor.errors import ObservationsError
 from auditor.model.document import Document, JsonValue
 from auditor.model.incident import Finding, Fingerprint, Incident
 from auditor.model.location import Location, Vantage
+from auditor.model.notice import Notice
 from auditor.model.observation import Evidence, Freshness, HeldState, Outcome, RequestRecord
 from auditor.model.pin import Pin
 from auditor.model.rejections import CompactRejection, cell_of, expand_rejections
@@ -59,6 +60,7 @@ def document_to_run(document: JsonValue) -> Run:
         summary=_read(top.get("summary"), Summary, "summary"),
         deletion=_read(top.get("deletion"), DeletionSummary, "deletion"),
         requests=_read(top.get("requests"), tuple[RequestRecord, ...], "requests"),
+        notices=_read(top.get("notices", []), tuple[Notice, ...], "notices"),
         tool_version=_read(tool.get("version"), str, "tool.version"),
         tool_versions=_read(tool.get("versions", {}), dict[str, str], "tool.versions"),
         started_at=_time(top.get("started_at"), "started_at"),

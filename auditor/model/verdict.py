@@ -172,11 +172,14 @@ class Lag:
     Attributes:
         state: late or stuck.
         latest_by: when the fix should be here at the latest, UTC; None if that cannot be said.
+        last_client_by: until when a client may still get the broken release from a page that it
+            keeps itself, UTC; None if that cannot be said.
         basis: where the expected lag comes from, in words.
     """
 
     state: LagState
     latest_by: datetime | None = None
+    last_client_by: datetime | None = None
     basis: str = ""
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from auditor.model import Candidate, Choice, Observation, Page, PageOutcome, Selection, View
-from auditor.selection import Chosen, choose_all
+from auditor.model import (
+    Candidate,
+    Candidates,
+    Choice,
+    Observation,
+    Page,
+    PageOutcome,
+    Selection,
+    View,
+)
+from auditor.selection.policies import Picked, choose_as, client_of
 from auditor.verdict.context import Context
 
-__all__ = ["CLIENT", "ChoiceCache", "cells_of"]
-
-# Every view is judged by pip's rules, the ones that are checked against the real program: a view
-# says which page a client class is served, the client says whose rules chose from it.
-CLIENT = "pip"
+__all__ = ["ChoiceCache", "cells_of"]
 
 
 @dataclass(slots=True)
@@ -24,7 +29,7 @@ class ChoiceCache:
     observations may have been edited.
     """
 
-    _made: dict[str, list[tuple[tuple[Candidate, ...], Mapping[str, Chosen]]]] = field(
+    _made: dict[tuple[str, str], list[tuple[Candidates, Mapping[str, Picked]]]] = field(
         default_factory=dict
     )
     _cells: dict[tuple[int, View, int], list[Selection]] = field(default_factory=dict)
@@ -38,13 +43,14 @@ class ChoiceCache:
             self._cells[key] = [_cell(page, e, chosen[e], context) for e in environments]
         return self._cells[key]
 
-    def choose(self, page: Page, context: Context) -> Mapping[str, Chosen]:
+    def choose(self, page: Page, context: Context) -> Mapping[str, Picked]:
         """Choose for every environment from one page."""
-        known = self._made.setdefault(page.body_sha256 or "", [])
+        client = client_of(page.view)
+        known = self._made.setdefault((client, page.body_sha256 or ""), [])
         for candidates, chosen in known:
             if candidates == page.candidates:
                 return chosen
-        chosen = choose_all(page.candidates, context.environments, context.incident.project)
+        chosen = choose_as(client, page.candidates, context.environments, context.incident.project)
         known.append((page.candidates, chosen))
         return chosen
 
@@ -81,21 +87,21 @@ def _empty(page: Page, environment: str, context: Context, choice: Choice) -> Se
     else:
         reason = page.detail or f"this view is {page.outcome.value}"
     return Selection(
-        client=CLIENT,
+        client=client_of(page.view),
         environment=environment,
         view=page.view,
         sample=page.sample,
         choice=choice,
         seen=len(page.candidates),
-        counts=choice is not Choice.REFUSED and environment in context.counting,
+        counts=choice is not Choice.REFUSED and context.counts(client_of(page.view), environment),
         reason=reason,
     )
 
 
-def _cell(page: Page, environment: str, chosen: Chosen, context: Context) -> Selection:
+def _cell(page: Page, environment: str, chosen: Picked, context: Context) -> Selection:
     file = chosen.candidate
     return Selection(
-        client=CLIENT,
+        client=client_of(page.view),
         environment=environment,
         view=page.view,
         sample=page.sample,
@@ -104,7 +110,7 @@ def _cell(page: Page, environment: str, chosen: Chosen, context: Context) -> Sel
         version=file.version if file else None,
         seen=chosen.seen,
         applicable=chosen.applicable,
-        counts=environment in context.counting,
+        counts=context.counts(client_of(page.view), environment),
         is_fix=_is_fix(file, context) if file else None,
         is_broken=context.is_broken_file(file) if file else None,
         reason=chosen.reason,

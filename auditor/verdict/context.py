@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from packaging.version import Version
 
 from auditor.model import (
     Candidate,
+    Candidates,
     Environment,
     Gets,
     Incident,
@@ -22,9 +24,10 @@ from auditor.model import (
     Yank,
     parse_version,
 )
+from auditor.model.file_table import FileTable, listed_with, lists_version, versions_of
 from auditor.model.filename import version_in
 from auditor.model.source import find_source
-from auditor.selection import applicable
+from auditor.selection.policies import PIP, UV, applicable_to
 from auditor.verdict.line import ReleaseLine
 from auditor.verdict.references import References
 from auditor.verdict.source_state import SourceState, have_broken, source_state
@@ -52,7 +55,8 @@ class Context:
         references: the digests that a file name should have.
         conflicts: file names without reference on which locations disagree.
         broken_sha256: digests that identify broken bytes under any name.
-        counting: ids of the environments in which a broken or fixed file is applicable.
+        counting: ids of the environments in which a broken or fixed file is applicable to pip.
+        counting_uv: the same for uv, which excludes fewer files by `requires-python`.
         fix_published_at: when the fix appeared at the source; None if nobody says.
         offline: whether no network location answered at connect level.
         stated_lags: how far behind places say that they may be, by name of the location.
@@ -76,15 +80,20 @@ class Context:
     conflicts: frozenset[str]
     broken_sha256: frozenset[str]
     counting: frozenset[str]
+    counting_uv: frozenset[str]
     fix_published_at: datetime | None
     offline: bool
     stated_lags: Mapping[str, StatedLag]
     source_state: SourceState
     others_have_broken: tuple[str, ...]
     broken_names: frozenset[str]
-    page_gets: dict[Hashable, tuple[tuple[Candidate, ...], Gets]] = field(
+    page_gets: dict[Hashable, tuple[Candidates, Gets]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def counts(self, client: str, environment: str) -> bool:
+        """Say whether an environment counts for a client."""
+        return environment in (self.counting_uv if client == UV else self.counting)
 
     def kind_of(self, location: Location) -> KindFacts:
         """What is known of a location's kind; a bare default for a kind that nobody declared."""
@@ -101,6 +110,13 @@ class Context:
         return self.is_broken_name(candidate.version, candidate.filename) or (
             candidate.hashes.get("sha256") in self.broken_sha256
         )
+
+    def broken_files(self, files: Candidates) -> list[Candidate]:
+        """Return the broken ones, in page order."""
+        if not isinstance(files, FileTable) or files.project != self.incident.project:
+            return [file for file in files if self.is_broken_file(file)]
+        # Its versions are those of the file names.
+        return listed_with(files, self.line.is_broken, self.broken_sha256)
 
     def is_broken_name(self, version: str | None, filename: str) -> bool:
         """Say whether a version is broken; where nobody states it, the file name does."""
@@ -146,7 +162,8 @@ class Context:
             references=references,
             conflicts=references.conflicts(_not_rebuilt(plan, observations)),
             broken_sha256=_broken_digests(incident, line, files, elsewhere),
-            counting=_counting(incident, line, files, observations, environments),
+            counting=_counting(PIP, incident, line, files, observations, environments),
+            counting_uv=_counting(UV, incident, line, files, observations, environments),
             fix_published_at=_published_at(incident, files),
             offline=_offline(observations),
             stated_lags={o.location: o.stated_lag for o in observations if o.stated_lag},
@@ -154,15 +171,20 @@ class Context:
             others_have_broken=have_broken(elsewhere, incident, line),
             broken_names=frozenset(
                 c.filename
-                for c in candidates_of(_not_rebuilt(plan, observations))
-                if line.is_broken(c.version)
+                for listing in listings_of(_not_rebuilt(plan, observations))
+                for c in listed_with(listing, line.is_broken)
             ),
         )
 
 
 def candidates_of(observations: Iterable[Observation]) -> Iterable[Candidate]:
     """Every file that any page of these observations lists."""
-    return (c for o in observations for page in o.pages for c in page.candidates)
+    return chain.from_iterable(listings_of(observations))
+
+
+def listings_of(observations: Iterable[Observation]) -> Iterable[Candidates]:
+    """What the pages of these observations list. Many share one listing, which comes once."""
+    return {id(p.candidates): p.candidates for o in observations for p in o.pages}.values()
 
 
 def _read_whole(observation: Observation) -> bool:
@@ -178,7 +200,7 @@ def _not_rebuilt(plan: Plan, observations: Sequence[Observation]) -> list[Observ
 
 
 def _versions(observations: Sequence[Observation]) -> Iterable[Version]:
-    texts = {c.version for c in candidates_of(observations)}
+    texts = set(chain.from_iterable(map(versions_of, listings_of(observations))))
     texts.update(h.version for o in observations for h in o.holdings)
     return (v for text in texts if text and (v := parse_version(text)) is not None)
 
@@ -199,7 +221,7 @@ def _highest_serial(observations: Sequence[Observation]) -> int | None:
 
 
 def _lists_fix(observation: Observation, line: ReleaseLine) -> bool:
-    return any(line.is_fix(c.version) for c in candidates_of([observation]))
+    return any(lists_version(listing, line.is_fix) for listing in listings_of([observation]))
 
 
 def _broken_digests(
@@ -222,6 +244,7 @@ def _broken_digests(
 
 
 def _counting(
+    client: str,
     incident: Incident,
     line: ReleaseLine,
     files: Mapping[str, Candidate],
@@ -240,7 +263,9 @@ def _counting(
         at_source = [c for c in files.values() if wanted(c.version)]
         ours += at_source or [c for c in union if wanted(c.version)]
     if ours:
-        return frozenset(e.id for e in environments if applicable(ours, e, incident.project))
+        return frozenset(
+            e.id for e in environments if applicable_to(client, ours, e, incident.project)
+        )
     return frozenset(e.id for e in environments)
 
 
@@ -250,7 +275,7 @@ def _published_at(incident: Incident, files: Mapping[str, Candidate]) -> datetim
         for c in files.values()
         if c.uploaded_at is not None and incident.is_named_fixed(c.version)
     ]
-    return incident.published_at or min(uploads, default=None)
+    return incident.published_at or min(uploads, default=None) or incident.fix_seen_at
 
 
 def _offline(observations: Sequence[Observation]) -> bool:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from auditor.verdict.explain_bundles import BUNDLE_CODES
+from auditor.verdict.explain_release import RELEASE_CODES
+from auditor.verdict.explain_statuses import STATUS_CODES
+
 __all__ = ["Explanation", "explain", "explanations"]
 
 
@@ -13,7 +17,7 @@ class Explanation:
 
     Attributes:
         code: as it stands in reports.
-        group: `status`, `reason` or `lag`.
+        group: `status`, `reason`, `lag` or `release`.
         meaning: what it says.
         cause: what usually leads to it.
         remedy: what to do.
@@ -25,59 +29,6 @@ class Explanation:
     cause: str
     remedy: str
 
-
-_STATUSES = {
-    "tampered": (
-        "A file here has the name of a known artifact but other bytes.",
-        "A replaced upload, a rebuilt wheel, a damaged copy, or an attack.",
-        "Stop installing from here; compare the digests shown with the release; set rebuilds = "
-        "true if this place builds its own wheels.",
-    ),
-    "exposed": (
-        "At least one client in one environment would get the broken release from an unpinned "
-        "install here.",
-        "The page here is older than the fix, or the fix is not installable there.",
-        "Refresh or sync this place (see its remedies), then audit again.",
-    ),
-    "pinned": (
-        "A lock file, constraint, image or environment forces or already contains the broken "
-        "release.",
-        "A pin written before the fix came out.",
-        "Upgrade the pin to the fixed version and rebuild.",
-    ),
-    "behind": (
-        "Nobody gets the broken release unpinned, but somebody does not get the fix either.",
-        "The fix has not arrived here, or has no file for that environment.",
-        "Sync this place; if the fix lacks files, publish them in a higher version.",
-    ),
-    "unknown": (
-        "It could not be determined; the reason says why.",
-        "A place that did not answer, refused, or answered nonsense; a fact nobody can learn "
-        "safely.",
-        "Follow the reason; an unknown is never a success.",
-    ),
-    "latent": (
-        "A store holds the broken bytes; only a pinned request or a hash gets them.",
-        "Caches and wheelhouses keep files that no index lists any more.",
-        "Purge the file where you can; roll pins forward where you cannot.",
-    ),
-    "rolled-forward": (
-        "Every counting client gets the fix; the broken release is still listed or held, or that "
-        "is not known.",
-        "The fix was published as a higher version, and has arrived here.",
-        "Nothing: this is the cure. Yank the broken release if it is not yanked yet.",
-    ),
-    "absent": (
-        "The project is not carried here at all.",
-        "A filtered mirror, or a project nobody has asked for here.",
-        "Nothing, unless this place should carry it (required = true).",
-    ),
-    "clean": (
-        "Every counting client gets the fix, and no trace of the broken artifact is here.",
-        "The broken release never came here, or was removed completely.",
-        "Nothing.",
-    ),
-}
 
 _REASONS = {
     "split-view": (
@@ -335,6 +286,18 @@ _REASONS = {
         "It was forbidden (--inert), interrupted, or there is no probe for its kind.",
         "Look at the text of the reason.",
     ),
+    "fix-cooling-down": (
+        "The fix is listed, but too young for those who install from here.",
+        "A setting that keeps new uploads away for a while: uv's exclude-newer, pip's "
+        "--uploaded-prior-to, Poetry's min-release-age, Renovate's minimumReleaseAge.",
+        "Wait until the time shown, or exempt this project. Where no upload time is stated, the "
+        "fix is never accepted: give the index one, or exempt it.",
+    ),
+    "fix-capped": (
+        "The fix is listed, but a constraints file does not admit it.",
+        "A cap or a pin that was right before the fix was published.",
+        "Raise the constraint to a version that contains the fix.",
+    ),
     "required-absent": (
         "A place that must carry the project does not.",
         "A mirror that filters, or a wrong URL.",
@@ -368,8 +331,13 @@ _LAGS = {
 
 
 def explanations() -> tuple[Explanation, ...]:
-    """Every code: statuses worst first, then reasons, then lags."""
-    groups = (("status", _STATUSES), ("reason", _REASONS), ("lag", _LAGS))
+    """Every code: statuses worst first, then reasons, lags, and findings on a release."""
+    groups = (
+        ("status", STATUS_CODES),
+        ("reason", {**_REASONS, **BUNDLE_CODES}),
+        ("lag", _LAGS),
+        ("release", RELEASE_CODES),
+    )
     return tuple(
         Explanation(code=code, group=group, meaning=meaning, cause=cause, remedy=remedy)
         for group, codes in groups

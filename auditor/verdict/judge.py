@@ -21,17 +21,21 @@ from auditor.model import (
     Verdict,
 )
 from auditor.selection import parse_environment
+from auditor.verdict.aftermath import World
 from auditor.verdict.cells import ChoiceCache, cells_of
 from auditor.verdict.context import Context
 from auditor.verdict.counterfactual import counterfactuals_of
+from auditor.verdict.grouping import group_lag, group_rows, is_group
 from auditor.verdict.incident_check import check_incident
 from auditor.verdict.lag import lag_of
+from auditor.verdict.notices import notices_of
+from auditor.verdict.policy import policed, policed_lag
 from auditor.verdict.remedies import remedies_of
 from auditor.verdict.row import Row
 from auditor.verdict.rules import RULES, Ruling, apply_rules
 from auditor.verdict.summary import fails, summarise, summarise_deletion
 
-__all__ = ["exit_code", "judge"]
+__all__ = ["exit_code", "judge", "rows_of"]
 
 
 def judge(
@@ -60,6 +64,13 @@ def judge(
     )
 
 
+def rows_of(plan: Plan, observations: Sequence[Observation]) -> tuple[Row, ...]:
+    """Return the facts of each row of a plan's first incident, before anything is judged."""
+    incident = plan.incidents[0]
+    rows, _ = _rows(plan, incident, [o for o in observations if o.incident == incident.id])
+    return tuple(rows)
+
+
 def exit_code(runs: Iterable[Run]) -> int:
     """The exit code over all incidents: 2 > 4 > 1 > 3 > 0 (design section 5)."""
     codes = {run.summary.exit_code for run in runs}
@@ -78,11 +89,10 @@ def _judge_incident(
     if must_be_known:
         _demand_known(incident, ours)
     ours = [*ours, *_unobserved(plan, incident, ours)]
-    context = Context.of(plan, incident, ours, _environments(plan, incident))
-    cache = ChoiceCache()
-    locations = {loc.name: loc for loc in plan.locations}
-    rows = [_row(locations[o.location], o, context, cache) for o in ours if o.location in locations]
-    judged = (_verdict(row, rules) for row in sorted(rows, key=_row_key))
+    rows, context = _rows(plan, incident, ours)
+    world = World(rows={row.location.name: row for row in rows}, traits={})
+    judged = [_verdict(row, rules, world) for row in sorted(rows, key=_row_key)]
+    judged += _groups(rows, judged, rules, world)
     verdicts = tuple(replace(v, failing=fails(v, plan)) for v in judged)
     findings = check_incident(context)
     return Run(
@@ -98,6 +108,7 @@ def _judge_incident(
             notes=(*plan.notes, *_waiver_notes(plan, incident, verdicts, _last(plan, ours))),
         ),
         deletion=summarise_deletion(context, verdicts),
+        notices=notices_of(context, verdicts),
         requests=tuple(r for o in ours for r in o.requests),
         tool_version=plan.tool_version,
         tool_versions=plan.tool_versions,
@@ -107,17 +118,48 @@ def _judge_incident(
     )
 
 
+def _rows(
+    plan: Plan, incident: Incident, observations: Sequence[Observation]
+) -> tuple[list[Row], Context]:
+    context = Context.of(plan, incident, observations, _environments(plan, incident))
+    cache = ChoiceCache()
+    locations = {loc.name: loc for loc in plan.locations}
+    known = [o for o in observations if o.location in locations]
+    return [_row(locations[o.location], o, context, cache) for o in known], context
+
+
+def _groups(
+    rows: Sequence[Row],
+    judged: Sequence[Verdict],
+    rules: Mapping[str, Callable[[Row], Iterator[Ruling]]],
+    world: World,
+) -> list[Verdict]:
+    """Judge what one client gets from several places together."""
+    lags = {(v.location.name, v.vantage): v.lag for v in judged}
+    found, cache = [], ChoiceCache()
+    for bare, members in group_rows(rows):
+        row = replace(bare, cells=cells_of(bare.observation, bare.context, cache))
+        verdict = _verdict(row, rules, world)
+        lag = group_lag(verdict.lag, [lags[_row_key(member)] for member in members])
+        found.append(replace(verdict, lag=lag))
+    return found
+
+
 def _row(location: Location, observation: Observation, context: Context, cache: ChoiceCache) -> Row:
     return Row(
         location=location,
         kind=context.kind_of(location),
         observation=observation,
         context=context,
-        cells=cells_of(observation, context, cache) if observation.pages else (),
+        cells=cells_of(policed(observation, location, context.incident.project), context, cache)
+        if observation.pages
+        else (),
     )
 
 
-def _verdict(row: Row, rules: Mapping[str, Callable[[Row], Iterator[Ruling]]]) -> Verdict:
+def _verdict(
+    row: Row, rules: Mapping[str, Callable[[Row], Iterator[Ruling]]], world: World
+) -> Verdict:
     judgement = apply_rules(row, rules.values())
     status, observation = judgement.status, row.observation
     waiver = _waiver(row) if status in row.context.plan.fail_on else None
@@ -136,8 +178,9 @@ def _verdict(row: Row, rules: Mapping[str, Callable[[Row], Iterator[Ruling]]]) -
         fix=row.fix,
         selections=row.cells,
         freshness=row.freshness,
-        lag=lag_of(row),
-        counterfactuals=counterfactuals_of(row, status),
+        lag=policed_lag(row, lag_of(row)),
+        # Nothing is done to a group; what becomes of its members is in their rows.
+        counterfactuals={} if is_group(row.location) else counterfactuals_of(row, status, world),
         reasons=reasons,
         remedies=remedies_of(row, status),
         evidence=observation.evidence,

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from auditor.model import Lag, LagState, Location, Outcome
+from auditor.verdict.client_trust import with_trust
 from auditor.verdict.context import Context
 from auditor.verdict.row import Row
 
-__all__ = ["lag_of"]
+__all__ = ["hop_lag", "lag_of"]
+
+# A longer one is no statement about time, and would overflow a date.
+MAX_LAG_S = 3650 * 86_400.0
 
 
 def lag_of(row: Row) -> Lag:
     """The lag of an index row, judged at the time when it was observed."""
+    lag = _lag_here(row)
+    return with_trust(row, lag, _arrives_by(row, lag))
+
+
+def _arrives_by(row: Row, lag: Lag) -> datetime | None:
+    """Return when a place serves the fix at the latest, or has been serving it at the latest."""
+    if lag.state is not LagState.CURRENT:
+        return lag.latest_by
+    seen, published = row.observation.finished_at, row.context.fix_published_at
+    chain_s, _ = _chain_lag(row.location, row.context)
+    if published is None or chain_s is None or chain_s > MAX_LAG_S:
+        return seen
+    return min(seen, published + timedelta(seconds=chain_s))
+
+
+def _lag_here(row: Row) -> Lag:
     if not row.is_index or row.observation.outcome not in (Outcome.OBSERVED, Outcome.ABSENT):
         return Lag(state=LagState.UNKNOWN, basis="this place could not be read")
     if row.everywhere_lists_fix:
@@ -48,7 +68,7 @@ def _chain_lag(location: Location, context: Context) -> tuple[float | None, str]
     hop: Location | None = location
     while hop is not None and not context.is_source(hop) and hop.name not in seen:
         seen.add(hop.name)
-        lag_s, basis = _hop_lag(hop, context)
+        lag_s, basis = hop_lag(hop, context)
         if lag_s is None:
             return None, basis
         total_s += lag_s
@@ -57,7 +77,8 @@ def _chain_lag(location: Location, context: Context) -> tuple[float | None, str]
     return total_s, "; ".join(parts)
 
 
-def _hop_lag(location: Location, context: Context) -> tuple[float | None, str]:
+def hop_lag(location: Location, context: Context) -> tuple[float | None, str]:
+    """Return the seconds that one hop may take, None if not known, and who says so."""
     kind, stated = context.kind_of(location), context.stated_lags.get(location.name)
     if stated is not None:
         return stated.seconds, f"{location.name}: {stated.basis}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from packaging.version import Version
 
@@ -25,6 +25,9 @@ class ReleaseLine:
     incident: Incident
     broken: tuple[Version, ...]
     fixed: tuple[Version, ...]
+    # Pages have thousands of files, and few versions.
+    _is_broken: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _is_fix: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, incident: Incident, seen: Iterable[Version]) -> ReleaseLine:
@@ -38,7 +41,11 @@ class ReleaseLine:
 
     def is_broken(self, version: str | None) -> bool:
         """Say whether a version is one of the broken ones."""
-        return self.incident.is_broken(version)
+        if version is None:
+            return False
+        if version not in self._is_broken:
+            self._is_broken[version] = self.incident.is_broken(version)
+        return self._is_broken[version]
 
     def is_fix(self, version: str | None) -> bool:
         """Say whether somebody who got this version got the fix.
@@ -46,7 +53,14 @@ class ReleaseLine:
         It does if it is not broken itself and some fixed version at or below it has no broken
         version between the two: whatever came after the fix contains it.
         """
-        parsed = parse_version(version) if version else None
+        if version is None:
+            return False
+        if version not in self._is_fix:
+            self._is_fix[version] = self._contains_fix(version)
+        return self._is_fix[version]
+
+    def _contains_fix(self, version: str) -> bool:
+        parsed = parse_version(version)
         if parsed is None or self.incident.is_broken(parsed):
             return False
         bases = [f for f in self.fixed if f <= parsed]

@@ -1,7 +1,7 @@
 """Which bytes a file name should have, and who has others.
 
-Reference per file name: the configuration, else the source's page. Bare digests without a file
-name identify broken bytes; they never accuse another file.
+Reference per file name: the configuration, else its first sight in the history, else the source's
+page. Bare digests without a file name identify broken bytes; they never accuse another file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from auditor.model import Candidate, Holding, Incident, Observation
+from auditor.model import Candidate, Fingerprint, Holding, Incident, Observation
 
 __all__ = ["Identity", "Mismatch", "References", "identities", "mismatch"]
 
@@ -61,7 +61,7 @@ class References:
 
     @classmethod
     def of(cls, incident: Incident, at_source: Sequence[Observation]) -> References:
-        """Collect references from the configuration and the source's pages."""
+        """Collect references from the configuration, the history and the source's pages."""
         known: dict[str, Identity] = {}
         disputed: set[str] = set()
         for filename, identity in identities(at_source):
@@ -70,7 +70,9 @@ class References:
             known[filename] = _merged(known.get(filename), identity)
         for name in disputed:
             del known[name]
-        known.update(_configured(incident))
+        known.update(_stated(incident.references, "first seen at the source, by the history"))
+        configured = (p for p in incident.fingerprints if p not in incident.references)
+        known.update(_stated(configured, "configuration"))
         return cls(known=known, disputed=frozenset(disputed) - known.keys())
 
     def conflicts(self, observations: Iterable[Observation]) -> frozenset[str]:
@@ -94,8 +96,9 @@ class References:
 def identities(observations: Iterable[Observation]) -> Iterable[tuple[str, Identity]]:
     """Every (file name, identity) that pages and holdings of these observations state."""
     for observation in observations:
-        for page in observation.pages:
-            for candidate in page.candidates:
+        # Views that read the same page share what it lists.
+        for candidates in {id(p.candidates): p.candidates for p in observation.pages}.values():
+            for candidate in candidates:
                 yield candidate.filename, of_candidate(candidate, observation.location)
         for holding in observation.holdings:
             if holding.sha256 or holding.md5 or holding.crc32 or holding.size is not None:
@@ -155,13 +158,11 @@ def mismatch(filename: str, reference: Identity, seen: Identity) -> Mismatch | N
     )
 
 
-def _configured(incident: Incident) -> dict[str, Identity]:
+def _stated(prints: Iterable[Fingerprint], origin: str) -> dict[str, Identity]:
     found: dict[str, Identity] = {}
-    for print_ in incident.fingerprints:
+    for print_ in prints:
         stated = {"sha256": print_.sha256, "md5": print_.md5, "crc32": print_.crc32}
         hashes = {algorithm: digest for algorithm, digest in stated.items() if digest}
         if print_.filename and (hashes or print_.size is not None):
-            found[print_.filename] = Identity(
-                hashes=hashes, size=print_.size, origin="configuration"
-            )
+            found[print_.filename] = Identity(hashes=hashes, size=print_.size, origin=origin)
     return found

@@ -8,6 +8,7 @@ from auditor.model import LagState, Remedy, RemedyTemplate, Status
 from auditor.model.filename import version_in
 from auditor.verdict.lag import lag_of
 from auditor.verdict.row import Row
+from auditor.verdict.rules_bundles import remove_suspects
 
 __all__ = ["remedies_of"]
 
@@ -29,7 +30,7 @@ def remedies_of(row: Row, status: Status) -> tuple[Remedy, ...]:
             effect="this delay is normal here; if the fix is still missing then, do as follows",
         )
         return (wait, *declared)
-    return declared
+    return (*remove_suspects(row), *declared)
 
 
 def _project_page(row: Row) -> str:
@@ -43,6 +44,9 @@ def _applies(template: RemedyTemplate, row: Row) -> bool:
 
     The file must be one that is broken by its name, not the fix under another's bytes.
     """
+    forms = {pin.form for pin in row.observation.pins}
+    if template.forms and not forms & set(template.forms):
+        return False
     location = row.location
     named = {
         "{file}": _file(row),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from auditor.model import (
     BrokenFacts,
+    Bundle,
     Candidate,
     Choice,
     FileHosting,
@@ -26,6 +28,8 @@ from auditor.model import (
     Yank,
     YankState,
 )
+from auditor.model.file_table import filenames_of, listed_with, lists_version
+from auditor.verdict.bundles import broken_since, may_hold
 from auditor.verdict.context import Context
 
 __all__ = ["Row", "Signature"]
@@ -119,7 +123,7 @@ class Row:
     def broken_candidates(self) -> tuple[Candidate, ...]:
         """Broken files that any view lists."""
         return tuple(
-            c for p in self.usable_pages for c in p.candidates if self.context.is_broken_file(c)
+            c for p in self.usable_pages for c in self.context.broken_files(p.candidates)
         )
 
     @cached_property
@@ -140,13 +144,14 @@ class Row:
         if not self.is_index:
             return FixFacts(listed=None, chosen=None)
         line = self.context.line
-        listed = {c.filename for p in self.usable_pages for c in p.candidates}
+        listings = {id(p.candidates): p.candidates for p in self.usable_pages}.values()
+        listed = set(chain.from_iterable(map(filenames_of, listings)))
         wanted = {
             name
             for name, c in self.context.source_files.items()
             if self.context.incident.is_named_fixed(c.version)
         }
-        any_fix = any(line.is_fix(c.version) for p in self.usable_pages for c in p.candidates)
+        any_fix = any(lists_version(listing, line.is_fix) for listing in listings)
         return FixFacts(
             listed=self._listed(any_fix),
             chosen=_chosen(self.counting),
@@ -168,11 +173,19 @@ class Row:
         return {(p.view.value, p.sample): self._signature(p) for p in self.usable_pages}
 
     @cached_property
+    def suspect_bundles(self) -> tuple[Bundle, ...]:
+        """Bundles that nobody can look into, and that are not older than the broken release."""
+        if not self.observation.bundles:
+            return ()
+        since = broken_since(self.context)
+        return tuple(b for b in self.observation.bundles if may_hold(b, since))
+
+    @cached_property
     def everywhere_lists_fix(self) -> bool:
         """Whether every view was read and lists a file of the fix."""
         line = self.context.line
         return self.all_pages_read and all(
-            any(line.is_fix(c.version) for c in page.candidates) for page in self.usable_pages
+            lists_version(page.candidates, line.is_fix) for page in self.usable_pages
         )
 
     def _listed_files(self) -> set[str]:
@@ -203,6 +216,8 @@ class Row:
             if strongest is not HeldState.NOT_HELD or self._holdings_cover_listed():
                 return strongest
             return HeldState.UNKNOWN
+        if self.suspect_bundles:
+            return HeldState.UNKNOWN
         if self.observation.holdings_complete:
             return HeldState.NOT_HELD
         elsewhere = self.observation.file_hosting is FileHosting.ELSEWHERE
@@ -222,8 +237,8 @@ class Row:
         return listed <= asked
 
     def _signature(self, page: Page) -> Signature:
-        broken = {(c.filename, c.yanked) for c in page.candidates if self.context.is_broken_file(c)}
-        fixed = {c.filename for c in page.candidates if self.context.line.is_fix(c.version)}
+        broken = {(c.filename, c.yanked) for c in self.context.broken_files(page.candidates)}
+        fixed = {c.filename for c in listed_with(page.candidates, self.context.line.is_fix)}
         return (page.outcome, frozenset(broken), frozenset(fixed))
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from auditor.model import Reason, Status
 from auditor.verdict import (
+    policy,
+    rules_bundles,
     rules_hints,
     rules_index,
     rules_notes,
@@ -40,6 +42,7 @@ RULES: dict[str, Rule] = {
     "store-doubtful": rules_store.doubtful,
     "store-unread": rules_store.unread,
     "pin-unread": rules_pin.unread,
+    "suspect-cache": rules_bundles.suspect,
     "store-latent": rules_store.latent,
     "pin-latent": rules_pin.shadowed,
     "rolled-forward": rules_index.rolled_forward,
@@ -48,6 +51,7 @@ RULES: dict[str, Rule] = {
     "store-clean": rules_store.clean,
     "pin-clean": rules_pin.clean,
     "code-patched": rules_pin.patched,
+    "cache-too-old": rules_bundles.excluded,
     "flapping": rules_notes.flapping,
     "split-view": rules_notes.split_view,
     "source-deleted": rules_source.source_deleted,
@@ -65,6 +69,8 @@ RULES: dict[str, Rule] = {
     "stale-page": rules_notes.stale_page,
     "fix-not-listed": rules_notes.fix_not_listed,
     "fix-rejected": rules_notes.fix_rejected,
+    "fix-cooling-down": policy.cooling_down,
+    "fix-capped": policy.capped,
     "yank-lost": rules_notes.yank_lost,
     "broken-listed": rules_notes.broken_listed,
     "broken-held": rules_notes.broken_held,

@@ -15,6 +15,7 @@ from auditor.model import (
     Selection,
     Status,
 )
+from auditor.model.file_table import listed_with
 from auditor.verdict.references import identities, mismatch
 from auditor.verdict.row import Row
 from auditor.verdict.ruling import Ruling, evidence_of, names, ruling, scope, tell_cells
@@ -88,8 +89,10 @@ def digest_missing(row: Row) -> Iterator[Ruling]:
     matter = {
         c.filename
         for p in row.usable_pages
-        for c in p.candidates
-        if context.is_broken_file(c) or context.line.is_fix(c.version)
+        for c in (
+            *context.broken_files(p.candidates),
+            *listed_with(p.candidates, context.line.is_fix),
+        )
     }
     silent = [
         n for n in sorted(matter) if not stated[n] and context.references.says_something_of(n)

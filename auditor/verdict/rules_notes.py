@@ -15,6 +15,7 @@ from auditor.model import (
     Yank,
     parse_version,
 )
+from auditor.model.file_table import lists_version, versions_of
 from auditor.verdict.context import FAKE_SERIALS
 from auditor.verdict.row import Row, Signature
 from auditor.verdict.ruling import Ruling, evidence_of, names, ruling
@@ -326,13 +327,12 @@ def _complete(row: Row) -> list[Page]:
 
 
 def _lists_fix(page: Page, row: Row) -> bool:
-    return any(row.context.line.is_fix(c.version) for c in page.candidates)
+    return lists_version(page.candidates, row.context.line.is_fix)
 
 
 def _unyanked(page: Page, row: Row) -> list[str]:
-    return [
-        c.filename for c in page.candidates if row.context.is_broken_file(c) and c.yanked is Yank.NO
-    ]
+    broken = row.context.broken_files(page.candidates)
+    return [c.filename for c in broken if c.yanked is Yank.NO]
 
 
 def _views(pages: list[Page]) -> str:
@@ -340,7 +340,8 @@ def _views(pages: list[Page]) -> str:
 
 
 def _newest(page: Page) -> str:
-    parsed = {v for c in page.candidates if c.version and (v := parse_version(c.version))}
+    versions = set(versions_of(page.candidates))
+    parsed = {v for text in versions if text and (v := parse_version(text))}
     return str(max(parsed)) if parsed else "no file at all"
 
 

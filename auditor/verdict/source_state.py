@@ -14,6 +14,7 @@ from auditor.model import (
     Page,
     PageOutcome,
 )
+from auditor.model.file_table import listed_with
 from auditor.verdict.line import ReleaseLine
 
 __all__ = ["SourceState", "have_broken", "source_state"]
@@ -73,7 +74,8 @@ def have_broken(
 
 
 def _has_broken(observation: Observation, incident: Incident, line: ReleaseLine) -> bool:
-    listed = any(_is_broken(c, incident, line) for p in observation.pages for c in p.candidates)
+    listings = {id(p.candidates): p.candidates for p in observation.pages}.values()
+    listed = any(listed_with(files, line.is_broken, incident.broken_sha256) for files in listings)
     return listed or any(
         h.state in _HERE and (line.is_broken(h.version) or h.sha256 in incident.broken_sha256)
         for h in observation.holdings

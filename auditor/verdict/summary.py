@@ -26,6 +26,7 @@ from auditor.model import (
     parse_version,
 )
 from auditor.verdict.context import Context
+from auditor.verdict.grouping import is_group
 from auditor.verdict.ruling import names
 from auditor.verdict.source_state import SourceState
 from auditor.verdict.whose import whose_of
@@ -37,6 +38,8 @@ _HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
 
 def persists(verdict: Verdict) -> bool:
     """Whether a broken artifact is known to be listed, held or pinned here."""
+    if is_group(verdict.location):
+        return False  # it is no place: its members are counted
     return (
         verdict.broken.listed is True
         or verdict.broken.held in _HERE
@@ -46,6 +49,8 @@ def persists(verdict: Verdict) -> bool:
 
 def undetermined(verdict: Verdict) -> bool:
     """Whether it is not known if a broken artifact persists here."""
+    if is_group(verdict.location):
+        return False
     if persists(verdict) or verdict.status in (Status.ABSENT, Status.CLEAN):
         return False
     if verdict.location.role is Role.PIN:
@@ -89,11 +94,12 @@ def summarise(
         said.insert(0, "No place answered at all: this machine seems to be offline.")
     if interrupted:
         said.insert(0, "The audit was interrupted; places not yet seen are unknown.")
-    whose, whose_text = whose_of(context, verdicts, findings)
+    told = _told(verdicts)
+    whose, whose_text = whose_of(context, told, findings)
     return Summary(
         status=_overall(verdicts),
         exit_code=exit_code_of(verdicts, findings, interrupted=interrupted),
-        sentence=_sentence(context, verdicts, findings),
+        sentence=_sentence(context, told, findings),
         locations=len(verdicts),
         by_status=dict(sorted(Counter(v.status for v in verdicts).items(), key=_by_rank)),
         fix_chosen=sum(v.fix.chosen is FixChosen.ALL for v in verdicts),
@@ -105,6 +111,13 @@ def summarise(
     )
 
 
+def _told(verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+    """Leave the groups out of what is said of places, unless they alone fail."""
+    places = [v for v in verdicts if not is_group(v.location)]
+    failing = [v for v in verdicts if v.status.severity is Severity.FAIL]
+    return verdicts if failing and all(is_group(v.location) for v in failing) else places
+
+
 def summarise_deletion(context: Context, verdicts: Sequence[Verdict]) -> DeletionSummary:
     """What deleting at the source, and only there, would achieve."""
     fates = {
@@ -114,7 +127,7 @@ def summarise_deletion(context: Context, verdicts: Sequence[Verdict]) -> Deletio
     remain = tuple(sorted({name for (name, _), fate in fates.items() if fate == "remain"}))
     breaks = sum(v.location.role is Role.PIN and v.status is Status.PINNED for v in verdicts)
     return DeletionSummary(
-        sentence=_deletion_sentence(context, verdicts, count),
+        sentence=_deletion_sentence(context, _told(verdicts), count),
         would_remove_at_once=count["at-once"],
         would_remove_later=count["later"],
         would_remain=count["remain"],
@@ -261,6 +274,8 @@ def _deletion_sentence(context: Context, verdicts: Sequence[Verdict], count: Cou
     )
     if count["remain"]:
         text += f", {count['remain']} would certainly keep it"
+    if count["later"]:
+        text += f", {count['later']} would lose it after the delay of what copies"
     if still:
         text += f", {still} would go on installing it"
     if count["undetermined"]:
@@ -284,4 +299,15 @@ def _deleted_sentence(
     unknown = sum(map(undetermined, verdicts))
     if unknown:
         text += f", and of {unknown} it is not known"
+    orphaned = sum(map(_has_bytes_alone, holding))
+    if orphaned:
+        text += f"; {orphaned} can no longer say where it came from"
     return text + "."
+
+
+def _has_bytes_alone(verdict: Verdict) -> bool:
+    """Whether it has the bytes, and nothing that names their source: no listing, no lock."""
+    role, broken = verdict.location.role, verdict.broken
+    if role is Role.PIN or verdict.is_source:
+        return False
+    return broken.held in _HERE and broken.listed is not True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 
 from auditor.contracts import Assignment
 from auditor.model import (
@@ -20,6 +21,7 @@ from auditor.model import (
     StatedLag,
     parse_version,
 )
+from auditor.model.file_table import versions_of
 from probes.kit.guard import is_asked_once
 from probes.kit.redaction import Redactor
 
@@ -66,7 +68,9 @@ def has_fix(pages: Iterable[Page], incident: Incident) -> bool:
             and any(fixed <= parsed for fixed in named)
         )
 
-    return any(map(is_fix, {c.version for p in pages for c in p.candidates if c.version}))
+    listings = {id(page.candidates): page.candidates for page in pages}  # many views share one
+    versions = set(chain.from_iterable(map(versions_of, listings.values())))
+    return any(version and is_fix(version) for version in versions)
 
 
 def _samples_asked(assignment: Assignment, pages: Sequence[Page]) -> int | None:

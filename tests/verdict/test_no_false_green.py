@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -298,6 +298,8 @@ def deleted(seen: Observation, index: int, fact: str, which: int) -> Observation
 FACTS = ["page", "complete", "hosting", "yanked", "hashes", "size", "requires_python", "version"]
 
 
+# The first example fills caches, and a busy machine takes its time.
+@settings(deadline=None)
 @given(
     st.sampled_from(range(len(STORED))),
     st.lists(

@@ -20,11 +20,11 @@ from auditor.lab.drive.subject import Inventory, Place, Subject
 from auditor.lab.drive.upstream import Upstream, serving
 from auditor.lab.index import EmbeddedIndex
 from auditor.lab.story import BROKEN, PROJECT, incident_toml
-from auditor.model import Candidate, Fingerprint, Incident, Observation, Run, SettingValue
+from auditor.model import Candidate, Fingerprint, Incident, Observation, Plan, Run, SettingValue
 from auditor.registry import load_kinds
 from auditor.verdict import judge
 
-__all__ = ["Drive", "Played", "audit_places", "play_story"]
+__all__ = ["Drive", "Played", "audit_places", "observe_places", "play_story"]
 
 SOURCE = "source"
 
@@ -188,14 +188,21 @@ async def audit_places(
         places: the other locations.
         known: broken artifacts as far as they are known before looking.
     """
+    plan, observations = await observe_places(upstream, places, known)
+    (run,) = judge(plan, observations)
+    return run, observations
+
+
+async def observe_places(
+    upstream: Upstream, places: Iterable[Place], known: tuple[Fingerprint, ...] = ()
+) -> tuple[Plan, tuple[Observation, ...]]:
+    """Look at these places, and judge nothing; arguments as `audit_places`."""
     kinds = load_kinds()
     document = parse_document(_config(upstream, places), name="story", directory=Path.cwd())
     resolved = resolve(document, kinds, environ={})
     incidents = tuple(replace(i, fingerprints=known) for i in resolved.plan.incidents)
     plan = replace(resolved.plan, incidents=incidents)
-    observations = await Audit(plan, resolved.credentials, kinds).run()
-    (run,) = judge(plan, observations)
-    return run, observations
+    return plan, await Audit(plan, resolved.credentials, kinds).run()
 
 
 def _config(upstream: Upstream, places: Iterable[Place]) -> str:

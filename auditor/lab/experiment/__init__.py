@@ -1,0 +1,1 @@
+"""The experiment behind the behaviour data: predict, play on real programs, compare."""

@@ -1,0 +1,239 @@
+"""What is played on: each program with each of its settings, as far as it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from auditor.lab.drive.bandersnatch import BandersnatchMirror
+from auditor.lab.drive.caches.apache import ApacheCache
+from auditor.lab.drive.caches.front import CachingFront
+from auditor.lab.drive.caches.nginx import NginxCache
+from auditor.lab.drive.caches.origin import Lifetime, serving_together
+from auditor.lab.drive.caches.squid import SquidCache
+from auditor.lab.drive.caches.varnish import VarnishCache
+from auditor.lab.drive.devpi import DevpiServers
+from auditor.lab.drive.proxpi import ProxpiCache
+from auditor.lab.drive.pypiserver import PypiServers
+from auditor.lab.drive.s3 import S3Bucket
+from auditor.lab.drive.subject import Subject
+from auditor.lab.drive.upstream import Upstream, serving
+from auditor.lab.experiment.chains import NginxChain
+from auditor.lab.experiment.client_caches import PdmCache, PipCache, PoetryCache, UvCache
+from auditor.lab.experiment.programs import Programs
+from auditor.lab.index import EmbeddedIndex
+from auditor.model import SettingValue
+
+__all__ = ["Variant", "one_each", "variants_of"]
+
+Serve = Callable[[EmbeddedIndex], AbstractAsyncContextManager[Upstream]]
+
+# Nothing that happens at the source reaches a directory of a client: these say enough.
+_FOR_CLIENTS = ("yank", "delete-with-file", "re-upload", "upstream-down")
+_AS_INSTALLED = "as installed"
+_SHORT = "pages live for 1 s"
+_LONG = "pages live for 600 s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One program with one set of settings.
+
+    Attributes:
+        program: as `Programs` names it.
+        settings: in words.
+        make: makes the subject.
+        serve: serves the source.
+        traits: what its operator knows, beside what an audit can see.
+        waits: whether it is given its time before anybody asks again; False: they ask at once.
+        catches_up: whether its operator's job is run in that time.
+        warm: whether the broken release was installed from it before.
+        table: more keys of its places.
+        only: scenarios to play on it; empty: all.
+    """
+
+    program: str
+    settings: str
+    make: Callable[[], Subject]
+    serve: Serve = serving
+    traits: tuple[str, ...] = ()
+    waits: bool = True
+    catches_up: bool = False
+    warm: bool = True
+    table: Mapping[str, SettingValue] | None = None
+    only: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """For a line of progress."""
+        return f"{self.program} ({self.settings})"
+
+
+def variants_of(programs: Programs) -> tuple[Variant, ...]:
+    """Return every variant of what is installed; the slow ones first, to share the work well."""
+    found = programs.found
+    makers: Mapping[str, Callable[[Path], Iterator[Variant]]] = {
+        "devpi-server": _devpi,
+        "bandersnatch": partial(_bandersnatch, found.get("nginx")),
+        "proxpi": _proxpi,
+        "varnish": _varnish,
+        "moto": _s3,
+        "pypiserver": _pypiserver,
+        "squid": _squid,
+        "apache": _apache,
+        "nginx": _nginx,
+        "poetry": partial(_client, "poetry", PoetryCache),
+        "pdm": partial(_client, "pdm", PdmCache),
+        "uv": partial(_client, "uv", UvCache),
+        "pip": partial(_client, "pip", PipCache),
+    }
+    return tuple(v for name, make in makers.items() if name in found for v in make(found[name]))
+
+
+def one_each(variants: Sequence[Variant]) -> list[Variant]:
+    """Return one variant of each program: the first one that is given its time, if any is."""
+    chosen: dict[str, Variant] = {}
+    for variant in sorted(variants, key=lambda v: not v.waits):
+        chosen.setdefault(variant.program, variant)
+    return list(chosen.values())
+
+
+def _devpi(command: Path) -> Iterator[Variant]:
+    yield Variant(
+        program="devpi-server",
+        settings="mirror_cache_expiry 1 s, with a replica",
+        make=lambda: DevpiServers(command=command),
+    )
+    yield Variant(
+        program="devpi-server",
+        settings="mirror_cache_expiry 1800 s",
+        make=lambda: DevpiServers(command=command, expiry_s=1800, with_replica=False),
+        waits=False,
+    )
+    yield Variant(
+        program="devpi-server",
+        settings="mirror_use_external_urls",
+        make=lambda: DevpiServers(command=command, with_replica=False, external=True),
+    )
+
+
+def _bandersnatch(nginx: Path | None, command: Path) -> Iterator[Variant]:
+    if nginx is None:
+        return
+    make = partial(BandersnatchMirror, command=command, nginx=nginx)
+    yield Variant(program="bandersnatch", settings="before its next run", make=make, waits=False)
+    yield Variant(
+        program="bandersnatch",
+        settings="after its next run",
+        make=make,
+        catches_up=True,
+        table={"expected_lag": "1s"},
+    )
+    yield Variant(
+        program="bandersnatch",
+        settings="after its next run, hash-index",
+        make=partial(make, settings={"hash-index": "true"}),
+        catches_up=True,
+        table={"expected_lag": "1s"},
+    )
+
+
+def _proxpi(command: Path) -> Iterator[Variant]:
+    for workers in (1, 3):
+        settings = {"PROXPI_INDEX_TTL": "1"}
+        yield Variant(
+            program="proxpi",
+            settings=f"PROXPI_INDEX_TTL 1 s, workers: {workers}",
+            make=partial(
+                ProxpiCache, command=command, workers=workers, samples=workers, settings=settings
+            ),
+            table={"expected_lag": "1s"},
+        )
+    yield Variant(
+        program="proxpi",
+        settings=_AS_INSTALLED,
+        make=partial(ProxpiCache, command=command),
+        waits=False,
+    )
+
+
+def _pypiserver(command: Path) -> Iterator[Variant]:
+    make = partial(PypiServers, command=command)
+    yield Variant(program="pypiserver", settings="with a fallback", make=make, warm=False)
+
+
+def _s3(command: Path) -> Iterator[Variant]:
+    make = partial(S3Bucket, command=command)
+    yield Variant(program="moto", settings="a versioned bucket that nobody syncs", make=make)
+    yield Variant(
+        program="moto",
+        settings="a bucket without versions that nobody syncs",
+        make=partial(make, versioned=False),
+    )
+
+
+def _front(
+    make: Callable[[], CachingFront | NginxChain],
+    settings: str,
+    *,
+    pages_s: int = 1,
+    **more: object,
+) -> Variant:
+    serve = partial(serving_together, lifetime=Lifetime(pages_s=pages_s))
+    known = {"waits": pages_s < 60, "serve": serve, "settings": settings, "make": make}
+    return Variant(program=make().name, **{**known, **more})  # type: ignore[arg-type]  # by name
+
+
+def _nginx(command: Path) -> Iterator[Variant]:
+    make = partial(NginxCache, command=command)
+    yield _front(make, _LONG, pages_s=600)
+    yield _front(make, _SHORT)
+    yield _front(make, f"{_SHORT}, and it never had the file", warm=False)
+    yield _front(partial(NginxChain, command=command), f"{_SHORT}, one behind another")
+    for errors, trait in (("", "use-stale-error"), (" http_404", "use-stale-404")):
+        more = f"proxy_cache_use_stale error timeout http_502 http_504{errors};"
+        yield _front(
+            partial(make, more=more),
+            f"{_SHORT}, proxy_cache_use_stale error{errors}",
+            traits=(trait,),
+        )
+    valid = "proxy_ignore_headers Cache-Control Expires Vary; proxy_cache_valid 200 24h;"
+    yield _front(
+        partial(make, more=valid),
+        "keeps every page for 24 h",
+        waits=False,
+        table={"expected_lag": "24h"},
+    )
+
+
+def _squid(command: Path) -> Iterator[Variant]:
+    make = partial(SquidCache, command=command)
+    yield _front(make, _LONG, pages_s=600)
+    yield _front(make, _SHORT)
+
+
+def _varnish(command: Path) -> Iterator[Variant]:
+    make = partial(VarnishCache, command=command, peek=True)
+    yield _front(make, _LONG, pages_s=600)
+    yield _front(make, _SHORT)
+
+
+def _apache(command: Path) -> Iterator[Variant]:
+    # It shows itself to clients on hits alone.
+    make = partial(ApacheCache, command=command)
+    yield _front(make, _LONG, pages_s=600, traits=("apache",))
+    yield _front(make, _SHORT, traits=("apache",))
+
+
+def _client(name: str, cache: Callable[..., Subject], command: Path) -> Iterator[Variant]:
+    yield Variant(
+        program=name,
+        settings="a cache of somebody who installed it",
+        make=partial(cache, command=command),
+        waits=False,
+        warm=False,
+        only=_FOR_CLIENTS,
+    )

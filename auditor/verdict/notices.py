@@ -1,0 +1,158 @@
+"""Notices with this audit's own facts: for the index, the changelog, operators and users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from auditor.model import HeldState, LagState, Reason, Role, Status, Verdict
+from auditor.model.notice import Notice, NoticeKind
+from auditor.verdict.context import Context
+
+__all__ = ["notices_of"]
+
+_HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
+# A page of an index shows the reason on one line, and pip prints all of it.
+_MAX_EVIDENCE = 3
+_FAILING = (Status.EXPOSED, Status.BEHIND, Status.TAMPERED)
+
+
+def notices_of(context: Context, verdicts: Sequence[Verdict]) -> tuple[Notice, ...]:
+    """Write every notice that this audit gives a reason for.
+
+    Args:
+        context: the incident.
+        verdicts: its rows.
+    """
+    if not context.line.broken_text or not context.line.fixed_text:
+        return ()
+    return (
+        _yank_reason(context),
+        _release_note(context),
+        _advisory(context, verdicts),
+        *_to_operators(context, verdicts),
+        _migration(context, verdicts),
+    )
+
+
+def _yank_reason(context: Context) -> Notice:
+    line = context.line
+    return Notice(
+        kind=NoticeKind.YANK_REASON,
+        title="Reason to give when yanking",
+        text=f"{line.broken_text} is broken; use {line.fixed_text} or later",
+    )
+
+
+def _release_note(context: Context) -> Notice:
+    line, project = context.line, context.incident.project
+    return Notice(
+        kind=NoticeKind.RELEASE_NOTE,
+        title=f"Release note of {line.fixed_text}",
+        text=(
+            f"## {project} {line.fixed_text}\n\n"
+            f"Fixes what is broken in {line.broken_text}. Please upgrade:\n\n"
+            f"    pip install --upgrade '{project}>={_first(context)}'\n\n"
+            f"{line.broken_text} is yanked, not deleted: whoever pinned it can still install it, "
+            "and everybody can still see where their copy came from.\n"
+        ),
+    )
+
+
+def _advisory(context: Context, verdicts: Sequence[Verdict]) -> Notice:
+    line, project = context.line, context.incident.project
+    exposed = sum(v.status is Status.EXPOSED for v in verdicts)
+    looked_at = max(
+        (v.freshness.fetched_at for v in verdicts if v.freshness.fetched_at), default=None
+    )
+    seen = f" on {_day(looked_at)}" if looked_at else ""
+    digests = "".join(f"- `sha256:{d}`\n" for d in sorted(context.broken_sha256))
+    return Notice(
+        kind=NoticeKind.ADVISORY,
+        title=f"{project} {line.broken_text} is broken",
+        text=(
+            f"**Affected:** {project} {line.broken_text}\n"
+            f"**Fixed in:** {line.fixed_text}\n\n"
+            f"Of {len(verdicts)} places looked at{seen}, {exposed} still gave the broken release "
+            "to installs without a pin. Caches and mirrors catch up at their own pace; pinned "
+            "installs do not catch up at all.\n"
+            + (f"\nDigests of the broken files:\n\n{digests}" if digests else "")
+        ),
+    )
+
+
+def _to_operators(context: Context, verdicts: Sequence[Verdict]) -> Iterator[Notice]:
+    """One for each index place that fails and that time alone will not mend."""
+    for verdict in verdicts:
+        late = verdict.lag.state is LagState.WITHIN_LAG
+        is_index = verdict.location.role is Role.INDEX and not verdict.is_source
+        if is_index and verdict.status in _FAILING and not late:
+            yield _to_operator(context, verdict)
+
+
+def _to_operator(context: Context, verdict: Verdict) -> Notice:
+    line, project = context.line, context.incident.project
+    remedies = "".join(f"    {r.command}\n" for r in verdict.remedies[:1])
+    return Notice(
+        kind=NoticeKind.OPERATOR,
+        location=verdict.location.name,
+        title=f"{verdict.location.name}: {project} {line.fixed_text} has not arrived",
+        text=(
+            f"Hello,\n\n{project} {line.broken_text} is broken and {line.fixed_text} fixes it. "
+            f"Seen from `{verdict.vantage}`, your index at {verdict.location.locator} "
+            f"is *{verdict.status.value}*:\n\n"
+            + "".join(f"- {_told(reason)}\n" for reason in verdict.reasons[:_MAX_EVIDENCE])
+            + _shown(verdict)
+            + (f"\nThis should help:\n\n{remedies}" if remedies else "")
+            + "\nThank you for running it.\n"
+        ),
+    )
+
+
+def _told(reason: Reason) -> str:
+    sides = f" (expected: {reason.expected}; observed: {reason.observed})"
+    return f"{reason.text}{sides if reason.expected and reason.observed else ''}"
+
+
+def _shown(verdict: Verdict) -> str:
+    wanted = {name for reason in verdict.reasons for name in reason.evidence}
+    commands = [e.reproduce for e in verdict.evidence if e.reproduce and e.id in wanted]
+    lines = "".join(f"    {c}\n" for c in dict.fromkeys(commands[:_MAX_EVIDENCE]))
+    return f"\nTo see it:\n\n{lines}" if lines else ""
+
+
+def _migration(context: Context, verdicts: Sequence[Verdict]) -> Notice:
+    line, project = context.line, context.incident.project
+    excluded = ",".join(f"!={version}" for version in map(str, line.broken))
+    kept = [v.location.name for v in verdicts if _is_clients(v)]
+    where = f"This audit found it at: {', '.join(kept)}.\n\n" if kept else ""
+    return Notice(
+        kind=NoticeKind.MIGRATION,
+        title=f"For CI and for whoever pinned {project} {line.broken_text}",
+        text=(
+            f"{where}1. Exclude it wherever a range admits it: `{project}{excluded or ''}`.\n"
+            f"2. Write lock files anew, so that they name {line.fixed_text} or later, and check "
+            f"that {line.broken_text} is in none of them.\n"
+            "3. Build images and environments anew, without the layers and caches of before.\n"
+            "4. Delete CI caches by their key; a cache that is restored brings its locks and its "
+            "files back.\n"
+            f"5. Do not wait for a deletion: bytes with a matching hash install for as long as any "
+            "place still has them.\n"
+        ),
+    )
+
+
+def _is_clients(verdict: Verdict) -> bool:
+    """Whether a client's own cache, directory, lock or image has it."""
+    if verdict.location.role is Role.INDEX:
+        return False
+    return verdict.status is Status.PINNED or verdict.broken.held in _HERE
+
+
+def _first(context: Context) -> str:
+    fixed = context.line.fixed
+    return str(fixed[0]) if fixed else context.line.fixed_text
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
