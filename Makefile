@@ -9,7 +9,7 @@ BUILD := build
 
 export PYTHON
 
-.PHONY: help demo test check lint lab truth bench live mutate lock clean
+.PHONY: help demo test stories check lint lab truth bench live mutate lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ check: lint ## in under a minute: linters, types, layers, fast tests
 test: $(VENV)/.dev ## everything, on any machine: what CI runs
 	tools/debian_packages.sh
 	rm -f .coverage .coverage.* $(BUILD)/real-programs.json
-	$(BIN)/python -m coverage run -m pytest $(PARALLEL) -m "not live" \
+	$(BIN)/python -m coverage run -m pytest $(PARALLEL) -m "not live and not heavy" \
 	  --real-programs $(BUILD)/real-programs.json
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
@@ -48,6 +48,10 @@ lab: $(VENV)/.dev ## predict what deleting does, play it on every real program, 
 	mkdir -p $(BUILD)
 	$(BIN)/auditor lab --programs .real --report json=$(BUILD)/lab.json \
 	  --report html=$(BUILD)/lab.html
+
+stories: $(VENV)/.dev ## the long form of what `make test` plays in short
+	tools/debian_packages.sh
+	$(BIN)/python -m pytest $(PARALLEL) -m heavy
 
 truth: $(VENV)/.dev ## compare our selection with pip's and uv's own on made pages
 	$(BIN)/python -m tests.truth --cases $(CASES)

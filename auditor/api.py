@@ -19,8 +19,8 @@ from auditor.config.command_line import location_element
 from auditor.config.lines import KeyPath
 from auditor.contracts import Credentials, ProbeKind
 from auditor.engine import Audit, Event
-from auditor.errors import ConfigError
-from auditor.model import Run
+from auditor.errors import ConfigError, HistoryError
+from auditor.model import Observation, Plan, Run
 from auditor.registry import load_format, load_kinds
 from auditor.verdict import judge
 
@@ -157,8 +157,42 @@ async def _audit(
     kinds, resolved = await _in_thread(prepare)
     for warning in resolved.warnings:
         logger.warning("%s", warning)
-    seen = await Audit(resolved.plan, resolved.credentials, kinds, on_event=on_event).run()
-    return await _in_thread(lambda: judge(resolved.plan, seen))
+    plan = await _in_thread(lambda: _recalled(resolved))
+    seen = await Audit(plan, resolved.credentials, kinds, on_event=on_event).run()
+    return await _in_thread(lambda: _judged_and_kept(plan, seen, resolved.history))
+
+
+def _recalled(resolved: Resolved) -> Plan:
+    """Add what the history knows, where the configuration names one."""
+    if resolved.history is None:
+        return resolved.plan
+    from auditor.history import recall
+
+    try:
+        return recall(resolved.plan, resolved.history)
+    except HistoryError as error:
+        logger.warning("%s", error)
+        return resolved.plan
+
+
+def _judged_and_kept(
+    plan: Plan, seen: Sequence[Observation], history: Path | None
+) -> tuple[Run, ...]:
+    """Judge, and record the runs; whatever is wrong with the history costs nobody a run."""
+    if history is None:
+        return judge(plan, seen)
+    from auditor.history import History, with_first_sight
+    from auditor.history.store import record_run
+
+    plan = with_first_sight(plan, seen)
+    runs = judge(plan, seen)
+    try:
+        with History(history) as file, file.writing() as connection:
+            for run in runs:
+                record_run(connection, run, seen, plan)
+    except HistoryError as error:
+        logger.warning("%s", error)
+    return runs
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -295,6 +295,8 @@ class ProbeKind:
         recognises: whether something on disk is a place of this kind, from its names and, of a
             file, its first bytes; None: it is never found by a scan.
         owns_subtree: whether nothing else is looked for below such a place.
+        owns: whether nothing else is looked for below a directory, recognised or not; None: as
+            `owns_subtree` says of each that is recognised.
         revision: of this interface, `API_REVISION`.
     """
 
@@ -316,6 +318,7 @@ class ProbeKind:
     unverified: tuple[str, ...] = ()
     recognises: Recognise | None = None
     owns_subtree: bool = True
+    owns: Recognise | None = None
     revision: int = API_REVISION
 
     def facts(self) -> KindFacts:

@@ -21,6 +21,7 @@ from auditor.contracts import (
 from auditor.errors import Denied, GuardRefused, Malformed, ProbeError, Unreachable
 from auditor.limits import Limits
 from auditor.model import Fingerprint, Incident, Location, Observation, Outcome, Plan
+from auditor.model.file_table import listed_with
 from auditor.model.source import find_source
 from auditor.upstreams import Upstreams, source_facts
 
@@ -275,8 +276,7 @@ def _fingerprints(observation: Observation, incident: Incident) -> tuple[Fingerp
     listed = {
         c.filename: c
         for page in observation.pages
-        for c in page.candidates
-        if incident.is_broken(c.version)
+        for c in listed_with(page.candidates, incident.is_broken)
     }
     return tuple(
         Fingerprint(

@@ -9,6 +9,7 @@ AuditorError
 │   ├── Denied            the server wants other credentials (401, 403, 407)
 │   └── Malformed         the answer is not what an index may answer
 ├── ObservationsError     a stored observations or run file is damaged (exit code 2)
+├── HistoryError          the file of past runs cannot be used (exit code 2; 4 beside an audit)
 ├── RegistryError         a plugin cannot be loaded, or two claim one name (exit code 2)
 └── RenderError           a report could not be written (exit code 2)
 """
@@ -20,6 +21,7 @@ __all__ = [
     "ConfigError",
     "Denied",
     "GuardRefused",
+    "HistoryError",
     "Malformed",
     "ObservationsError",
     "ProbeError",
@@ -80,6 +82,10 @@ class Malformed(ProbeError):
 
 class ObservationsError(AuditorError):
     """A stored file of observations or a stored run cannot be used; the text names the line."""
+
+
+class HistoryError(AuditorError):
+    """The file of past runs cannot be read or written; the text names cause and next step."""
 
 
 class RegistryError(AuditorError):

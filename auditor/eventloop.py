@@ -25,8 +25,16 @@ def run(main: Coroutine[object, object, _T]) -> _T:
     """
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
+    found: list[_T] = []
+
+    async def keep() -> None:
+        # A task is written out with its result when the runner takes its signal handler back
+        # (CPython, enum.py: the text of an error that nobody sees), and ours is a whole audit.
+        found.append(await main)
+
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(main)
+        runner.run(keep())
+    return found[0]
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

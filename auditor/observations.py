@@ -17,8 +17,9 @@ import msgspec
 
 from auditor.errors import ObservationsError
 from auditor.model import Observation, Plan
+from auditor.model.file_table import FileTable
 
-__all__ = ["FORMAT", "Header", "read", "write", "write_text"]
+__all__ = ["FORMAT", "Header", "encode", "read", "write", "write_text"]
 
 # Raised when an older auditor could no longer read the file.
 FORMAT = 1
@@ -50,11 +51,22 @@ def write(
         ObservationsError: the file cannot be written.
     """
     header = Header(propagation_auditor=FORMAT, plan=plan, interrupted=interrupted)
-    lines = [msgspec.json.encode(header), *map(msgspec.json.encode, observations)]
+    lines = [msgspec.json.encode(header), *map(encode, observations)]
     try:
         write_text(path, b"\n".join(lines).decode() + "\n")
     except OSError as error:
         raise ObservationsError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def encode(observation: Observation) -> bytes:
+    """Write one observation as JSON, without a line break."""
+    return msgspec.json.encode(observation, enc_hook=_whole)
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, FileTable):
+        return value.whole()
+    raise NotImplementedError(f"{type(value).__name__} is no part of an observation")
 
 
 def read(paths: Sequence[Path]) -> tuple[Plan, tuple[Observation, ...], bool]:

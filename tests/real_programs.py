@@ -150,6 +150,11 @@ PROGRAMS = {
     "poetry": _server("poetry", "poetry"),
     "pdm": _server("pdm", "pdm[locked]"),
     "pypiserver": _server("pypi-server", "pypiserver", "passlib"),
+    # Reads the examples of CI jobs.
+    "yaml": replace(
+        _server("python", "pyyaml"),
+        ask_version=lambda path: _say_version(path, "-cimport yaml; print(yaml.__version__)"),
+    ),
     # proxpi has no command of its own: gunicorn runs it, and Python knows its version.
     "proxpi": replace(
         _server("gunicorn", "proxpi", "gunicorn"),

@@ -12,6 +12,7 @@ from auditor.errors import UsageError
 __all__ = [
     "Parser",
     "add_common",
+    "add_history",
     "add_judging",
     "add_looking",
     "add_question",
@@ -130,6 +131,24 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_history(parser: argparse.ArgumentParser, *, only_changes: bool = True) -> None:
+    """Where past runs are kept, and whether one that changes nothing is silent."""
+    group = parser.add_argument_group("history")
+    group.add_argument(
+        "--history",
+        metavar="FILE",
+        help="keep this run beside past ones, and use what they saw (default: `history` of the "
+        "configuration)",
+    )
+    if only_changes:
+        group.add_argument(
+            "--only-changes",
+            action="store_true",
+            help="print nothing if nothing changed since the last run; exit code and files as "
+            "usual",
+        )
+
+
 def add_reporting(parser: argparse.ArgumentParser) -> None:
     """What to write and where."""
     group = parser.add_argument_group("reporting")
@@ -141,6 +160,11 @@ def add_reporting(parser: argparse.ArgumentParser) -> None:
         help="write a report; {id} in FILE stands for the incident; repeat for several",
     )
     group.add_argument("--format", metavar="FORMAT", help="what goes to stdout (default: terminal)")
+    group.add_argument(
+        "--explain",
+        metavar="NAME",
+        help="instead, tell why each client gets what it gets from the place of this name",
+    )
     group.add_argument(
         "-o", "--output", metavar="FILE", help="write that to a file instead of stdout"
     )

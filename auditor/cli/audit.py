@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
-from auditor.cli.arguments import add_judging, add_looking, add_question, add_reporting
+from auditor.cli.arguments import (
+    add_history,
+    add_judging,
+    add_looking,
+    add_question,
+    add_reporting,
+)
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "Look at every place that may hold a copy, judge what is there, and report it."
+# Nothing was determined: another run is at it.
+EXIT_OTHER_RUN = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,19 +25,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_question(parser)
     add_looking(parser)
     add_judging(parser)
+    add_history(parser)
     add_reporting(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Audit; return the exit code of design section 5."""
     from auditor.cli.looking import look_now
+    from auditor.cli.memory import Memory
     from auditor.cli.outputs import plan_outputs
     from auditor.cli.question import resolve_question
-    from auditor.cli.telling import judge_and_tell
     from auditor.registry import load_kinds
 
     kinds = load_kinds()
     resolved = resolve_question(args, kinds)
     outputs = plan_outputs(args, [incident.id for incident in resolved.plan.incidents])
-    seen = look_now(args, resolved, kinds)
-    return judge_and_tell(args, resolved.plan, seen.observations, seen.interrupted, outputs)
+    memory = Memory.of(args, resolved)
+    with memory.alone() as is_alone:
+        if not is_alone:
+            return EXIT_OTHER_RUN
+        resolved = replace(resolved, plan=memory.recalled(resolved.plan))
+        seen = look_now(args, resolved, kinds)
+
+        from auditor.cli.telling import judge_and_tell  # no request has to wait for this
+
+        return judge_and_tell(
+            args, resolved.plan, seen.observations, seen.interrupted, outputs, memory=memory
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import tempfile
 from pathlib import Path
@@ -37,10 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Play, audit, write; return 0 when that worked, whatever the verdict."""
     from auditor.cli.messages import say
+    from auditor.eventloop import run as run_to_end
 
     outputs = _outputs(args)
     with tempfile.TemporaryDirectory(prefix="auditor-demo-") as directory:
-        runs = asyncio.run(_play(args, Path(directory)))
+        runs = run_to_end(_play(args, Path(directory)))
     written = outputs.write(runs)
     if not args.quiet:
         say("The servers of this incident ran on this machine only, and are gone again.")
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _outputs(args: argparse.Namespace) -> Outputs:
     from auditor.cli.outputs import Outputs, Target, check_file, wants_colour
-    from auditor.registry import load_format
+    from auditor.registry import find_format
 
     html = Path(args.output)
     files = {"html": html, "json": html.with_suffix(".json")}
@@ -62,8 +62,8 @@ def _outputs(args: argparse.Namespace) -> Outputs:
     except ValueError as error:
         raise UsageError(f"-o: {error}") from error
     return Outputs(
-        targets=tuple(Target(format=load_format(n), file=str(f)) for n, f in files.items()),
-        main=load_format("terminal"),
+        targets=tuple(Target(format=find_format(n), file=str(f)) for n, f in files.items()),
+        main=find_format("terminal"),
         colour=wants_colour(args.color),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.cli.arguments import add_judging, add_reporting
+from auditor.cli.arguments import add_history, add_judging, add_reporting
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only this incident; repeat for several",
     )
     add_judging(parser)
+    add_history(parser)
     add_reporting(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge; return the exit code of design section 5."""
+    from auditor.cli.memory import Memory
     from auditor.cli.outputs import plan_outputs
     from auditor.cli.telling import judge_and_tell
     from auditor.observations import read
@@ -43,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
     plan, observations, interrupted = read([Path(file) for file in args.observations])
     plan = _as_asked(args, plan)
     outputs = plan_outputs(args, [incident.id for incident in plan.incidents])
-    return judge_and_tell(args, plan, observations, interrupted, outputs)
+    memory = Memory.of(args, None)
+    plan = memory.recalled(plan)
+    return judge_and_tell(args, plan, observations, interrupted, outputs, memory=memory)
 
 
 def _as_asked(args: argparse.Namespace, plan: Plan) -> Plan:

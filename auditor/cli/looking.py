@@ -8,12 +8,14 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from auditor.cli.messages import complain
 from auditor.cli.progress import Progress, wants_progress
 from auditor.contracts import ProbeKind
-from auditor.engine import Audit
+from auditor.engine import Audit, Event
 from auditor.model import Observation
 
 if TYPE_CHECKING:
@@ -50,9 +52,20 @@ async def look(
     """Look at everything from within an event loop."""
     progress = Progress(several=len(resolved.plan.incidents) > 1, verbose=args.verbose > 0)
     shows = wants_progress(args) or args.verbose > 0
-    audit = Audit(resolved.plan, resolved.credentials, kinds, on_event=progress if shows else None)
+    ahead: list[asyncio.Future[ModuleType]] = []
+
+    def note(event: Event) -> None:
+        if event.phase == "finished" and not ahead:
+            # What comes after looking is imported while the other places are waited for.
+            loop = asyncio.get_running_loop()
+            ahead.append(loop.run_in_executor(None, import_module, "auditor.cli.telling"))
+        if shows:
+            progress(event)
+
+    audit = Audit(resolved.plan, resolved.credentials, kinds, on_event=note)
     with _stopping_on_signals(audit):
         observations = await audit.run()
+    await asyncio.gather(*ahead, return_exceptions=True)
     if shows:
         progress.finish()
     return Seen(observations=observations, interrupted=audit.interrupted)

@@ -30,13 +30,16 @@ EXIT_BROKEN_PIPE = 141
 
 COMMANDS = {
     "audit": "look at every place, judge, report",
+    "watch": "look until the fix is chosen everywhere",
     "probe": "only look, and write down what was seen",
     "judge": "judge what was seen, here or elsewhere",
     "trace": "tell where a copy came from",
     "scan": "recognise what lies in directories, and audit it",
     "check-release": "say whether the fix is a good one, before or after publishing",
+    "history": "list, show, compare and sum up past runs",
     "report": "render a stored run again",
     "demo": "play an incident on embedded servers and audit it",
+    "lab": "predict what deleting does, play it on real servers, compare",
     "config": "write, check or show a configuration",
     "explain": "say what a status or reason means",
     "plugins": "list the kinds of places and the report formats",

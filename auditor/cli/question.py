@@ -21,6 +21,7 @@ __all__ = ["document_of", "resolve_question"]
 _AUDIT_OPTIONS = {
     "timeout_s": ("--timeout", "timeout"),
     "concurrency": ("--concurrency", "concurrency"),
+    "history": ("--history", "history"),
 }
 
 

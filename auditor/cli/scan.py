@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,16 +48,14 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("\n".join(f"{path} does not exist; check the path" for path in missing))
     document = document_of(args)
     found = scan([Path(path).expanduser().absolute() for path in args.paths], kinds)
-    if not found.places:
-        _tell_of_unread(args, found)
-        say(
-            f"nothing was recognised in {found.directories} directories and {found.files} files; "
-            "name a place yourself with `auditor audit --location KIND=PATH`"
-        )
-        return _INCONCLUSIVE if found.unread else 0
     resolved = resolve_question(args, kinds, document=_with_places(document, found))
     outputs = plan_outputs(args, [incident.id for incident in resolved.plan.incidents])
-    if not args.quiet:
+    if not found.places:
+        nothing = _nothing(found)
+        say(nothing)
+        plan = replace(resolved.plan, notes=(*resolved.plan.notes, nothing))
+        resolved = replace(resolved, plan=plan)
+    elif not args.quiet:
         say(f"recognised {len(found.places)} places in {found.directories} directories")
     seen = look_now(args, resolved, kinds)
     code = judge_and_tell(
@@ -66,8 +65,17 @@ def run(args: argparse.Namespace) -> int:
     return code or (_INCONCLUSIVE if found.unread and not args.exit_zero else 0)
 
 
+def _nothing(found: Scan) -> str:
+    return (
+        f"nothing was recognised in {found.directories} directories and {found.files} files; "
+        "name a place yourself with `auditor audit --location KIND=PATH`"
+    )
+
+
 def _with_places(document: Document, found: Scan) -> Document:
     taken: set[str] = set()
+    # Without any, an audit would look at the indexes of this machine: nobody asked for these.
+    document = replace(document, data={"locations": [], **document.data})
     for place in found.places:
         element = {
             "name": _name(place.kind, place.path, taken),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditor.verdict.explain_bundles import BUNDLE_CODES
+from auditor.verdict.explain_pins import PIN_CODES
 from auditor.verdict.explain_release import RELEASE_CODES
 from auditor.verdict.explain_statuses import STATUS_CODES
 
@@ -111,21 +112,6 @@ _REASONS = {
         "Files uploaded here hide the fix that the upstream has.",
         "Index servers that stop asking upstream once they have a file of their own.",
         "Upload the fix here as well, or remove the local files.",
-    ),
-    "fix-excluded": (
-        "A cap or a pin admits no version that contains the fix.",
-        "A requirement such as `<1.2.4` or `==1.2.2`, or a lock that was not updated.",
-        "Relax the requirement so that it admits the fix, and lock again.",
-    ),
-    "code-patched": (
-        "Installed files differ from what their own RECORD says.",
-        "Somebody mended the release in place, or files were damaged.",
-        "Install the fix; a mended copy is lost with the next installation.",
-    ),
-    "code-replaced": (
-        "What is installed under this version is not what the release contains.",
-        "The release was replaced under its own number, or built from other sources.",
-        "Install the fix, which has a number of its own.",
     ),
     "broken-listed": (
         "The broken release is on offer here.",
@@ -334,7 +320,7 @@ def explanations() -> tuple[Explanation, ...]:
     """Every code: statuses worst first, then reasons, lags, and findings on a release."""
     groups = (
         ("status", STATUS_CODES),
-        ("reason", {**_REASONS, **BUNDLE_CODES}),
+        ("reason", {**_REASONS, **PIN_CODES, **BUNDLE_CODES}),
         ("lag", _LAGS),
         ("release", RELEASE_CODES),
     )

@@ -122,9 +122,7 @@ class Row:
     @cached_property
     def broken_candidates(self) -> tuple[Candidate, ...]:
         """Broken files that any view lists."""
-        return tuple(
-            c for p in self.usable_pages for c in self.context.broken_files(p.candidates)
-        )
+        return tuple(c for p in self.usable_pages for c in self.context.broken_files(p.candidates))
 
     @cached_property
     def broken(self) -> BrokenFacts:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from packaging.markers import InvalidMarker, Marker, UndefinedComparison
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from auditor.model import (
-    Environment,
     HeldState,
     Integrity,
     Outcome,
@@ -21,18 +19,19 @@ from auditor.model import (
     parse_version,
 )
 from auditor.verdict.context import Context
+from auditor.verdict.markers import holds_in
 from auditor.verdict.row import Row
-from auditor.verdict.rules_index import outcome_code
+from auditor.verdict.rules_index import hash_conflict, outcome_code, tampered
 from auditor.verdict.ruling import Ruling, names, ruling
 
-__all__ = ["behind", "clean", "patched", "pinned", "shadowed", "unread"]
+__all__ = ["behind", "clean", "local_build", "outside", "patched", "pinned", "shadowed", "unread"]
 
 _HERE = (PinState.FORCED, PinState.INSTALLED)
 
 _CODES = {Integrity.PATCHED: "code-patched", Integrity.REPLACED: "code-replaced"}
 
-# Marker variables that no environment decides (PEP 508 `extra`; PEP 751 the other two).
-_CHOSEN_BY_USER = re.compile(r"\b(extra|extras|dependency_groups)\b")
+# What a location says of its trouble is a path and a cause; a sentence is no longer.
+_MAX_CAUSE_CHARS = 300
 
 
 def pinned(row: Row) -> Iterator[Ruling]:
@@ -47,6 +46,16 @@ def pinned(row: Row) -> Iterator[Ruling]:
                 expected=f"{row.context.line.fixed_text}, or a later version that contains it",
                 observed=_observed(pin),
                 evidence=pin.evidence,
+            )
+    for pins, admitted in _joined(row):
+        if admitted and row.context.source_observed and _all_broken(admitted, row.context):
+            yield ruling(
+                "pinned",
+                f"{_places(pins)} together admit the broken release only.",
+                status=Status.PINNED,
+                expected=f"{row.context.line.fixed_text}, or a later version that contains it",
+                observed=names(map(_observed, pins)),
+                evidence=(e for pin in pins for e in pin.evidence),
             )
 
 
@@ -65,6 +74,17 @@ def behind(row: Row) -> Iterator[Ruling]:
                 observed=_observed(pin),
                 evidence=pin.evidence,
             )
+    for pins, admitted in _joined(row):
+        fix = any(row.context.line.is_fix(str(version)) for version in admitted)
+        if not fix and not _all_broken(admitted, row.context):
+            yield ruling(
+                "fix-excluded",
+                f"{_places(pins)} together admit no version that contains the fix.",
+                status=Status.BEHIND,
+                expected=f"requirements that admit {row.context.line.fixed_text}",
+                observed=names(map(_observed, pins)),
+                evidence=(e for pin in pins for e in pin.evidence),
+            )
 
 
 def unread(row: Row) -> Iterator[Ruling]:
@@ -72,16 +92,22 @@ def unread(row: Row) -> Iterator[Ruling]:
     if row.location.role is not Role.PIN or row.observation.outcome is Outcome.ABSENT:
         return
     looked = row.observation.outcome is Outcome.OBSERVED
-    obscure = [p.where for p in _pins(row) if _is_obscure(p, row.context)]
+    obscure = [
+        f"{pin.where} does not tell which version it means"
+        for pin in _pins(row)
+        if _is_obscure(pin, row.context)
+    ]
     if looked and row.observation.holdings_complete and not obscure:
         return
     code = "unreadable" if looked else outcome_code(row.observation.outcome, local=True)
+    cause = row.observation.detail or names([*obscure, *row.observation.notes]) or "a part of it"
+    how = "could not be read to its end" if looked else "could not be read"
     yield ruling(
         code,
-        "This could not be read to its end.",
+        f"This {how}: {cause[:_MAX_CAUSE_CHARS]}.",
         status=Status.UNKNOWN,
         expected="every entry about the project",
-        observed=row.observation.detail or names([*obscure, *row.observation.notes]) or "a part",
+        observed=cause,
         evidence=(e.id for e in row.observation.evidence),
     )
 
@@ -117,25 +143,109 @@ def patched(row: Row) -> Iterator[Ruling]:
             )
 
 
+def outside(row: Row) -> Iterator[Ruling]:
+    """An entry forces the broken release, in environments only that are not audited."""
+    if row.is_index:
+        return
+    for pin in row.observation.pins:
+        if not _holds_somewhere(pin, row.context) and _contains_broken(pin, row.context):
+            yield ruling(
+                "outside-environments",
+                f"{pin.where} forces the broken release where {pin.marker}: in no environment "
+                "that is audited.",
+                expected=f"{row.context.line.fixed_text} in every environment",
+                observed=_observed(pin),
+                evidence=pin.evidence,
+            )
+
+
+def local_build(row: Row) -> Iterator[Ruling]:
+    """A local build of the broken release is here; nobody says whether it has the defect."""
+    for pin in _pins(row):
+        version = parse_version(pin.version or "")
+        if version is None or version.local is None or pin.state not in _HERE:
+            continue
+        if row.context.line.is_broken(version.public) and not _contains_broken(pin, row.context):
+            yield ruling(
+                "local-build",
+                f"{pin.where} is a local build of the broken release: {version}.",
+                status=Status.UNKNOWN,
+                expected="a release, or a local build of the fix",
+                observed=_observed(pin),
+                evidence=pin.evidence,
+            )
+
+
+_NOT_CLEAN = (tampered, hash_conflict, pinned, behind, unread, shadowed, local_build)
+
+
 def clean(row: Row) -> Iterator[Ruling]:
     """It was read to its end, and neither forces nor contains anything broken."""
     if row.location.role is not Role.PIN or row.observation.outcome is not Outcome.OBSERVED:
         return
-    if row.observation.holdings_complete and row.broken.held is HeldState.NOT_HELD:
-        yield ruling(
-            "clean",
-            "This was read to its end, and neither forces nor contains the broken release.",
-            status=Status.CLEAN,
-            expected="no broken release",
-            observed=names(map(_observed, row.observation.pins)) or "no entry holds one",
-        )
+    if not row.observation.holdings_complete or row.broken.held is not HeldState.NOT_HELD:
+        return
+    if any(True for rule in _NOT_CLEAN for _ in rule(row)):
+        return
+    everywhere = len(_pins(row)) == len(row.observation.pins)
+    where = "" if everywhere else " in any environment that is audited"
+    yield ruling(
+        "clean",
+        f"This was read to its end, and neither forces nor contains the broken release{where}.",
+        status=Status.CLEAN,
+        expected="no broken release",
+        observed=names(map(_observed, _pins(row))) or "no entry holds one",
+    )
 
 
 def _pins(row: Row) -> list[Pin]:
     if row.is_index:
         return []  # a store can hold a whole environment, such as the `.venv` in a CI cache
-    environments = row.context.environments
-    return [p for p in row.observation.pins if _holds_somewhere(p.marker, environments)]
+    return [pin for pin in row.observation.pins if _holds_somewhere(pin, row.context)]
+
+
+def _holds_somewhere(pin: Pin, context: Context) -> bool:
+    return not context.environments or bool(holds_in(pin.marker, context.environments))
+
+
+def _joined(row: Row) -> Iterator[tuple[tuple[Pin, ...], list[Version]]]:
+    """Entries that bind together in an environment, and the known versions that all of them admit.
+
+    Those that rule by themselves are left out: there is nothing to add.
+    """
+    texts = {pin.together for pin in row.observation.pins if pin.together}
+    for together in sorted(texts):
+        pins = [pin for pin in _pins(row) if pin.together == together]
+        told = [(pin, _admitted(pin, row.context)) for pin in pins]
+        binding = [(pin, frozenset(found)) for pin, found in told if found is not None]
+        for numbers in sorted(_groups([pin for pin, _ in binding], row.context)):
+            group = [binding[n] for n in numbers]
+            if len(group) > 1 and not any(_rules_alone(pin, row.context) for pin, _ in group):
+                admitted = frozenset.intersection(*(found for _, found in group))
+                yield tuple(pin for pin, _ in group), sorted(admitted)
+
+
+def _groups(pins: Sequence[Pin], context: Context) -> set[tuple[int, ...]]:
+    """The numbers of the entries that hold in one and the same environment, for all of them."""
+    held = [frozenset(e.id for e in holds_in(p.marker, context.environments)) for p in pins]
+    return {
+        tuple(n for n, ids in enumerate(held) if environment.id in ids)
+        for environment in context.environments
+    }
+
+
+def _rules_alone(pin: Pin, context: Context) -> bool:
+    admitted = _admitted(pin, context) or []
+    fixes = any(context.line.is_fix(str(version)) for version in admitted)
+    return not fixes or _contains_broken(pin, context)
+
+
+def _places(pins: Sequence[Pin]) -> str:
+    return names(pin.where for pin in pins)
+
+
+def _all_broken(versions: Sequence[Version], context: Context) -> bool:
+    return bool(versions) and all(context.line.is_broken(str(v)) for v in versions)
 
 
 def _contains_broken(pin: Pin, context: Context) -> bool:
@@ -144,32 +254,46 @@ def _contains_broken(pin: Pin, context: Context) -> bool:
     digests = {f.hashes.get("sha256") for f in pin.files} - {None}
     if pin.state is PinState.FORCED and digests & context.broken_sha256:
         return True
-    admitted = _admitted(pin, context)
-    return bool(admitted) and all(context.line.is_broken(str(v)) for v in admitted or ())
+    # Where nobody lists the releases, a range may admit others than those that the question names.
+    if not context.source_observed and not _names_version(pin):
+        return False
+    return _all_broken(_admitted(pin, context) or (), context)
+
+
+def _names_version(pin: Pin) -> bool:
+    """Whether an entry admits one version only, whatever releases there are."""
+    return pin.version is not None or (
+        "," not in pin.specifier and pin.specifier.startswith("==") and "*" not in pin.specifier
+    )
 
 
 def _admitted(pin: Pin, context: Context) -> list[Version] | None:
     """Known versions that an entry admits; None if it decides nothing about versions."""
-    known = _known_versions(context)
     if pin.state is PinState.FORCED and pin.version is not None:
         version = parse_version(pin.version)
         return [version] if version is not None else None
     if not _says_range(pin):
         return None
+    found = _matching(pin.specifier, _known_versions(context))
+    return None if found is None else list(found)
+
+
+@lru_cache(maxsize=1024)
+def _matching(specifier: str, known: tuple[Version, ...]) -> tuple[Version, ...] | None:
     try:
-        return list(SpecifierSet(pin.specifier).filter(known, prereleases=True))
+        return tuple(SpecifierSet(specifier).filter(known, prereleases=True))
     except InvalidSpecifier:
         return None
 
 
 def _is_obscure(pin: Pin, context: Context) -> bool:
     """Whether an entry binds in a way of which it is not known whether it means broken bytes."""
-    if _admitted(pin, context) is not None:
+    if _admitted(pin, context) is not None or _contains_broken(pin, context):
         return False
     if pin.state is PinState.RANGE:
         return bool(pin.specifier)
     if pin.state is not PinState.FORCED:
-        return False
+        return parse_version(pin.version or "") is None
     told = bool(pin.files) and all("sha256" in f.hashes for f in pin.files)
     return not (told and context.broken_sha256)
 
@@ -178,44 +302,10 @@ def _says_range(pin: Pin) -> bool:
     return pin.state is PinState.RANGE and bool(pin.specifier)
 
 
-def _known_versions(context: Context) -> list[Version]:
-    listed = (parse_version(c.version or "") for c in context.source_files.values())
-    named = (*context.line.broken, *context.line.fixed)
-    return sorted({v for v in (*listed, *named) if v is not None})
-
-
-def _holds_somewhere(marker: str, environments: Sequence[Environment]) -> bool:
-    """Whether an entry holds in any audited environment; one that cannot be told holds."""
-    # Who asks for an extra or a group gets its entries, on any platform.
-    if not marker or not environments or _CHOSEN_BY_USER.search(marker):
-        return True
-    try:
-        parsed = Marker(marker)
-        return any(parsed.evaluate(_marker_values(e)) for e in environments)
-    except (InvalidMarker, UndefinedComparison, KeyError):
-        return True
-
-
-def _marker_values(environment: Environment) -> dict[str, str]:
-    """The marker variables that an environment's id decides (PEP 508)."""
-    platform = environment.platform
-    windows, mac = platform.startswith("win"), platform.startswith("macosx")
-    system = "Windows" if windows else "Darwin" if mac else "Linux"
-    machine = platform.rpartition("win_")[2] if windows else platform
-    return {
-        "python_version": ".".join(environment.python_full_version.split(".")[:2]),
-        "python_full_version": environment.python_full_version,
-        "os_name": "nt" if windows else "posix",
-        "sys_platform": "win32" if windows else "darwin" if mac else "linux",
-        "platform_system": system,
-        "platform_machine": _machine(machine),
-    }
-
-
-def _machine(platform: str) -> str:
-    known = ("x86_64", "aarch64", "arm64", "i686", "armv7l", "ppc64le", "s390x", "riscv64")
-    found = next((name for name in known if platform.endswith(name)), "")
-    return found or {"amd64": "AMD64", "win32": "x86", "arm64": "ARM64"}.get(platform, platform)
+def _known_versions(context: Context) -> tuple[Version, ...]:
+    listed = {c.version for c in context.source_files.values() if c.version}
+    parsed = {v for text in listed if (v := parse_version(text)) is not None}
+    return tuple(sorted({*parsed, *context.line.broken, *context.line.fixed}))
 
 
 def _binding(pin: Pin) -> str:

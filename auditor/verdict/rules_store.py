@@ -11,6 +11,9 @@ from auditor.verdict.ruling import Ruling, evidence_of, names, ruling, tell_cell
 
 __all__ = ["clean", "doubtful", "exposed", "latent", "unread"]
 
+# What a location says of its trouble is a path and a cause; a sentence is no longer.
+_MAX_CAUSE_CHARS = 300
+
 
 def exposed(row: Row) -> Iterator[Ruling]:
     """A client's cached page is still trusted, and makes that client choose the broken release.
@@ -62,12 +65,14 @@ def unread(row: Row) -> Iterator[Ruling]:
     if looked and row.observation.holdings_complete:
         return
     code = "unreadable" if looked else outcome_code(row.observation.outcome, local=True)
+    cause = row.observation.detail or names(row.observation.notes) or "a part of it"
+    how = "could not be read to its end" if looked else "could not be read"
     yield ruling(
         code,
-        "This store could not be read to its end.",
+        f"This store {how}: {cause[:_MAX_CAUSE_CHARS]}.",
         status=Status.UNKNOWN,
         expected="every file of the project",
-        observed=row.observation.detail or names(row.observation.notes) or "a part of it",
+        observed=cause,
         evidence=(e.id for e in row.observation.evidence),
     )
 

@@ -169,7 +169,9 @@ def _overall(verdicts: Sequence[Verdict]) -> Status:
         if v.waived is None
         and (v.location.required or v.status not in (Status.UNKNOWN, Status.ABSENT))
     ]
-    return min((v.status for v in counting or verdicts), key=lambda s: s.rank)
+    statuses = (v.status for v in counting or verdicts)
+    # Where no place was looked at, nothing is known: a scan may recognise none.
+    return min(statuses, key=lambda s: s.rank, default=Status.UNKNOWN)
 
 
 def _sentence(context: Context, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> str:

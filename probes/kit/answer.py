@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,6 +34,11 @@ class Headers:
         for name, value in self.fields:
             by_name.setdefault(name.lower(), []).append(value)
         object.__setattr__(self, "_by_name", by_name)  # frozen, and asked for twenty names a page
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The names that there are, in lower case."""
+        return self._by_name.keys()
 
     def get(self, name: str) -> str | None:
         """Return the first field of that name; None if there is none."""

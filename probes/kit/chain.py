@@ -94,6 +94,7 @@ async def ask_for(
     file: AskedFile,
     *,
     is_cache: bool = False,
+    may_expire: bool | None = None,
     verify: bool = True,
     by_get: bool = False,
     not_held: Callable[[Answer], str | None] = lambda answer: None,
@@ -102,8 +103,9 @@ async def ask_for(
 
     Only after `why_not_ask` returned None. HEAD comes first; what is there is then read, up to
     `MAX_VERIFIED_BYTES`, to tell its digest. Redirects are not followed, and a server that fails
-    is not asked again. A cache that revalidates may drop a stale copy when it learns of the 404:
-    whether that can happen is for the caller to know.
+    is not asked again. A cache whose copy has expired asks above before it answers, and may put the
+    404 in place of the bytes (nginx with `proxy_cache_valid any`, Varnish): whether that can happen
+    is for the caller to know, who must not ask then.
 
     Args:
         assignment: of this place.
@@ -112,6 +114,9 @@ async def ask_for(
         file: what to ask for.
         is_cache: whether signs of a cache in the answer are those of the place itself. Elsewhere
             they make the answer that of somebody else.
+        may_expire: whether the place asks above for what it has kept too long. Its 404 then is that
+            of somebody above, while the bytes may lie here and be given again once nobody answers
+            above (nginx with `proxy_cache_use_stale`). None: as `is_cache`.
         verify: whether the bytes may be read.
         by_get: begin with a GET of which only the beginning is read, for servers that answer HEAD
             wrongly.
@@ -119,7 +124,8 @@ async def ask_for(
             None if it does not mean that.
 
     Returns:
-        `held`, with the digest where it was read; `not-held` for 404 and 410; else `unknown`.
+        `held`, with the digest where it was read; `not-held` for 404 and 410, unless what is kept
+        may have expired; else `unknown`.
         `answered` is the status of the place.
     """
     method = "GET" if by_get else "HEAD"
@@ -132,6 +138,9 @@ async def ask_for(
     if signs:
         how = f"{method} answers {first.status}, but from a cache ({signs})"
         return _unknown(file, how, evidence)
+    if first.status in _GONE and (is_cache if may_expire is None else may_expire):
+        how = f"{method} answers {first.status}, as it does for what it keeps and has expired too"
+        return _unknown(file, how, evidence, status=first.status)
     if first.status != 200:
         return _absent(file, first, evidence, not_held)
     how = f"{method} answers 200, and there is nothing above it to fetch it from"

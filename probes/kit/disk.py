@@ -79,12 +79,14 @@ def local_path(locator: str) -> Path:
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file, or what a link to one leads to. A FIFO never blocks us.
 
+    Reading changes no access time, by which caches choose what to delete.
+
     Raises:
         OSError: it is not there or may not be read.
         NotReadable: it is a directory, a FIFO, a device or the like.
     """
     # Checked on the open descriptor, so that nothing can be swapped in between.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC)
+    descriptor = _descriptor(path)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NotReadable("it is no regular file")
@@ -92,6 +94,15 @@ def open_regular(path: Path) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _descriptor(path: Path) -> int:
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:
+        # O_NOATIME is for the owner of a file (and root); anybody else may still read it.
+        return os.open(path, flags)
 
 
 def read_regular(path: Path, limit: int) -> bytes:

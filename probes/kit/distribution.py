@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from packaging.metadata import parse_email
-
 from auditor.errors import ProbeError
 from auditor.model import normalise_project
+from probes.kit.core_metadata import read_core_metadata
 from probes.kit.disk import NotReadable, open_regular
 
 __all__ = ["DistributionMetadata", "Unreadable", "is_intact", "read_metadata"]
@@ -106,9 +105,8 @@ def is_intact(path: Path, stop: threading.Event) -> bool | None:
 
 
 def _parsed(text: bytes, *, intact: bool | None) -> DistributionMetadata:
-    raw, _ = parse_email(text)
-    python = (raw.get("requires_python") or "").strip()
-    return DistributionMetadata(raw.get("name"), raw.get("version"), python, intact)
+    stated = read_core_metadata(text)
+    return DistributionMetadata(stated.name, stated.version, stated.requires_python, intact)
 
 
 def _from_zip(file: BinaryIO, name: str) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from auditor.model import Candidate, Evidence, Incident, Yank
+from auditor.model.file_table import listed_with
 from probes.kit.answer import Answer, shown
 from probes.kit.origins import origin_of
 from probes.kit.redaction import Redactor
@@ -44,7 +45,8 @@ class EvidenceRecorder:
         """
         redact = self._redactor
         facts = {"status": str(answer.status)}
-        for name in _RESPONSE_FACTS:
+        there = answer.headers.names
+        for name in [name for name in _RESPONSE_FACTS if name in there]:
             value = answer.headers.joined(name)
             if value:  # made safe before it is cut: half a password is still one
                 facts[name] = shown(redact.text(value), 300)
@@ -127,21 +129,18 @@ def curl_command(answer: Answer, redactor: Redactor) -> str:
     if answer.with_credentials:
         words += ["--user", "NAME"]  # curl asks for the password
     words.append(redactor.url(shown(answer.asked_url, _MAX_URL_CHARS)))
-    return shlex.join(words)
+    return " ".join(map(_quoted, words))
 
 
-def entries_that_matter(candidates: Iterable[Candidate], incident: Incident) -> str:
+# The same options and headers come with every request.
+_quoted = lru_cache(maxsize=1024)(shlex.quote)
+
+
+def entries_that_matter(candidates: Sequence[Candidate], incident: Incident) -> str:
     """Describe the broken and the fixed files on offer, one line each, the broken ones first."""
-    # Pages have thousands of files, and few versions.
-    is_broken, is_fixed = cache(incident.is_broken), cache(incident.is_named_fixed)
-    digests = incident.broken_sha256
-    broken: list[Candidate] = []
-    fixed: list[Candidate] = []
-    for candidate in candidates:
-        if is_broken(candidate.version) or candidate.hashes.get("sha256") in digests:
-            broken.append(candidate)
-        elif is_fixed(candidate.version):
-            fixed.append(candidate)
+    broken = listed_with(candidates, incident.is_broken, incident.broken_sha256)
+    told = set(map(id, broken))
+    fixed = [c for c in listed_with(candidates, incident.is_named_fixed) if id(c) not in told]
     if not broken and not fixed:
         return "neither a broken nor a fixed file is listed"
     return "\n".join([*_lines(broken, "broken"), *_lines(fixed, "fixed")])

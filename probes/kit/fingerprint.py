@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ PULP_SERIAL = 1_000_000_000
 # Signs stand at the beginning of a page, serials at its beginning or end.
 _HEAD_BYTES = 2**13
 _TAIL_BYTES = 2**14
+# So many pages are remembered, by their digest.
+_MAX_KNOWN_BODIES = 4096
 
 
 class Software(StrEnum):
@@ -162,11 +165,29 @@ def is_bandersnatch_page(body: bytes, content_type: str | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _BodySerials:
-    """The serials that a page states, and whether one of them is a text."""
+class _BodySigns:
+    """What a page shows: signs of software, serials, and whether one of these is a text."""
 
+    software: tuple[tuple[Software, str], ...]
     serials: frozenset[int]
     is_text: bool
+
+
+class _KnownBodies(dict[tuple[str, str | None], _BodySigns]):
+    """Pages already looked at, by digest and type. All places of an audit share one of these."""
+
+    def look_at(self, answer: Answer) -> _BodySigns:
+        """Look at a page, once for the same bytes: most views of most places get the same."""
+        content_type = answer.headers.get("content-type")
+        if answer.body_sha256 is None:
+            return _look(answer.body, content_type)
+        key = answer.body_sha256, content_type
+        signs = self.get(key)
+        if signs is None:
+            if len(self) >= _MAX_KNOWN_BODIES:
+                self.clear()
+            signs = self[key] = _look(answer.body, content_type)
+        return signs
 
 
 @dataclass(slots=True)
@@ -182,7 +203,7 @@ class Recognition:
     certain: dict[Software, str] = field(default_factory=dict)
     guessed: dict[Software, str] = field(default_factory=dict)
     serials: set[SerialNature] = field(default_factory=set)
-    _bodies: dict[str | None, _BodySerials] = field(default_factory=dict)
+    _bodies: _KnownBodies = field(default_factory=_KnownBodies)
 
     @property
     def software(self) -> Software | None:
@@ -222,30 +243,29 @@ class Recognition:
         """Take what one answer shows, whatever its status."""
         for software, sign in _header_signs(answer.headers):
             self.certain.setdefault(software, sign)
-        for software, sign in _address_guesses(answer.url):
+        for software, sign in _guesses(answer.url):
             self.guessed.setdefault(software, sign)
         if answer.status == 200 and answer.body:
             self._see_body(answer)
 
     def _see_body(self, answer: Answer) -> None:
-        """Look at a page, once for the same bytes: most views of a place get the same."""
-        key = answer.body_sha256
-        serials = self._bodies.get(key) if key is not None else None
-        if serials is None:
-            serials = self._look(answer)
-            self._bodies[key] = serials
-        nature = _serial_nature(answer.headers, serials)
+        signs = self._bodies.look_at(answer)
+        for software, sign in signs.software:
+            self.certain.setdefault(software, sign)
+        nature = _serial_nature(answer.headers, signs)
         if nature is not None:
             self.serials.add(nature)
 
-    def _look(self, answer: Answer) -> _BodySerials:
-        body = answer.body
-        if len(body) > _HEAD_BYTES + _TAIL_BYTES:
-            body = body[:_HEAD_BYTES] + body[-_TAIL_BYTES:]
-        for software, sign in _page_signs(body, answer.headers.get("content-type")):
-            self.certain.setdefault(software, sign)
-        serials = {int(digits) for pattern in _BODY_SERIALS for digits in pattern.findall(body)}
-        return _BodySerials(frozenset(serials), bool(_BANDERSNATCH_JSON[0].search(body)))
+
+def _look(body: bytes, content_type: str | None) -> _BodySigns:
+    if len(body) > _HEAD_BYTES + _TAIL_BYTES:
+        body = body[:_HEAD_BYTES] + body[-_TAIL_BYTES:]
+    serials = {int(digits) for pattern in _BODY_SERIALS for digits in pattern.findall(body)}
+    return _BodySigns(
+        software=tuple(_page_signs(body, content_type)),
+        serials=frozenset(serials),
+        is_text=bool(_BANDERSNATCH_JSON[0].search(body)),
+    )
 
 
 def _header_signs(headers: Headers) -> Iterator[tuple[Software, str]]:
@@ -253,6 +273,12 @@ def _header_signs(headers: Headers) -> Iterator[tuple[Software, str]]:
         value = headers.get(sign.name)
         if value is not None and sign.value.search(value):
             yield sign.software, f"its header {sign.name}"
+
+
+@lru_cache(maxsize=1024)
+def _guesses(url: str) -> tuple[tuple[Software, str], ...]:
+    """Guess from an address. Every view of a place has the same."""
+    return tuple(_address_guesses(url))
 
 
 def _address_guesses(url: str) -> Iterator[tuple[Software, str]]:
@@ -281,7 +307,7 @@ def _page_signs(body: bytes, content_type: str | None) -> Iterator[tuple[Softwar
             yield software, "the form of its page"
 
 
-def _serial_nature(headers: Headers, stated: _BodySerials) -> SerialNature | None:
+def _serial_nature(headers: Headers, stated: _BodySigns) -> SerialNature | None:
     """Say what the serial of one page is worth; None if it has none."""
     header = serial_of(headers)
     everything = stated.serials | ({header} if header is not None else set())
@@ -304,7 +330,9 @@ class RecognisingSession(GuardedSession):
     recognition: Recognition
 
     async def __aenter__(self) -> RecognisingSession:
-        self.recognition = Recognition()
+        shared = self._assignment.shared
+        known = None if shared is None else shared.one(_KnownBodies, "signs of pages")
+        self.recognition = Recognition(_bodies=_KnownBodies() if known is None else known)
         await super().__aenter__()
         return self
 

@@ -150,10 +150,11 @@ def _later(moment: datetime, seconds: int) -> datetime:
 
 def _cache_status(headers: Headers, redact: Callable[[str], str]) -> tuple[str, ...]:
     hops: list[str] = []
-    for name in _HOP_LISTS:
+    there = headers.names
+    for name in [name for name in _HOP_LISTS if name in there]:
         members = (headers.joined(name) or "").split(",")
         hops += [f"{name}: {member.strip()}" for member in reversed(members) if member.strip()]
-    for name in _HOP_SINGLES:
+    for name in [name for name in _HOP_SINGLES if name in there]:
         value = headers.get(name)
         if value:
             hops.append(f"{name}: {value}")

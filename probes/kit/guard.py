@@ -11,9 +11,12 @@ from typing import assert_never
 
 from auditor.contracts import Assignment, GuardPolicy
 from auditor.errors import GuardRefused
-from auditor.model import Touch
+from auditor.model import Role, Touch
 
 __all__ = ["decide", "is_asked_once"]
+
+# Files as somebody put them there: reading a page makes none of these ask anybody.
+_NEVER_FETCH = frozenset({"bandersnatch", "wheelhouse", "s3"})
 
 
 def decide(touch: Touch, policy: GuardPolicy, *, artifact_broken: bool = False) -> None:
@@ -47,11 +50,14 @@ def is_asked_once(assignment: Assignment) -> bool:
 
     What copies from a source that lacks the fix can only renew the old page when it is asked: each
     further question would arm it for another lifetime. A source of which it is not known whether it
-    lists the fix counts as one that does not.
+    lists the fix counts as one that does not. Whoever declares no `upstream` may have one all the
+    same, unless the kind is one that fetches nothing when it is read.
     """
-    source = assignment.source
-    copies = assignment.location.upstream is not None
-    return copies and source is not None and source.lists_fix is not True
+    source, location = assignment.source, assignment.location
+    may_copy = location.upstream is not None or (
+        location.role is Role.INDEX and location.kind not in _NEVER_FETCH
+    )
+    return may_copy and source is not None and source.lists_fix is not True
 
 
 def _decide_refresh(policy: GuardPolicy) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from auditor.errors import Malformed
-from auditor.model import FileHosting, Page
+from auditor.model import Candidates, FileHosting, Page
+from auditor.model.file_table import FileTable, urls_of
 from probes.kit.origins import is_same_host, origin_of
 
 __all__ = ["file_hosting"]
@@ -20,9 +21,7 @@ def file_hosting(pages: Iterable[Page], index_url: str) -> FileHosting:
     # Views that read the same page share its candidates.
     listings = {(id(p.candidates), p.final_url or p.url): p.candidates for p in pages}
     roots = {
-        (root, found)
-        for (_, found), candidates in listings.items()
-        for root in {_root(candidate.url) for candidate in candidates if candidate.url}
+        (root, found) for (_, found), candidates in listings.items() for root in _roots(candidates)
     }
     if not roots:
         return FileHosting.UNKNOWN
@@ -30,6 +29,16 @@ def file_hosting(pages: Iterable[Page], index_url: str) -> FileHosting:
     if here == {True}:
         return FileHosting.HERE
     return FileHosting.MIXED if True in here else FileHosting.ELSEWHERE
+
+
+def _roots(candidates: Candidates) -> frozenset[str]:
+    if isinstance(candidates, FileTable):  # which places share
+        return candidates.once(_roots_of, lambda: _roots_of(candidates))
+    return _roots_of(candidates)
+
+
+def _roots_of(candidates: Candidates) -> frozenset[str]:
+    return frozenset(_root(url) for url in urls_of(candidates) if url)
 
 
 def _root(url: str) -> str:

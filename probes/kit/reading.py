@@ -12,10 +12,11 @@ import msgspec
 
 from auditor.contracts import Assignment
 from auditor.errors import Malformed
-from auditor.model import Candidate, Fault
+from auditor.model import Candidate, Candidates, Fault
 from probes.kit.answer import Answer
 from probes.kit.evidence import entries_that_matter
 from probes.kit.pages import ParsedPage, parse_page
+from probes.kit.pages.columns import PlainFiles
 from probes.kit.pages.memory import THREAD_BYTES, PageMemory
 from probes.kit.redaction import Redactor
 
@@ -67,8 +68,11 @@ class PageReader:
             self._parsed[key] = parsed
         return self._parsed[key]
 
-    def candidates(self, page: ParsedPage) -> tuple[Candidate, ...]:
+    def candidates(self, page: ParsedPage) -> Candidates:
         """Return the files on offer, safe to be stored."""
+
+        if isinstance(page.candidates, PlainFiles):  # then no address has anything to hide
+            return page.candidates
 
         def make() -> tuple[Candidate, ...]:
             return tuple(map(self._safe, page.candidates))

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
+from operator import is_
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 import msgspec
+
+from auditor.model.file_table import FileTable
 
 __all__ = ["REDACTED", "Redactor", "redact_text", "redact_url"]
 
@@ -103,6 +106,8 @@ class Redactor:
             return value
         if isinstance(value, str):
             return self._hide(value)
+        if isinstance(value, FileTable):
+            return self._scrub_files(value, known)
         if isinstance(value, tuple):
             return tuple(self._scrub(item, known) for item in value)
         if isinstance(value, Mapping):
@@ -117,6 +122,14 @@ class Redactor:
             names = tuple(field.name for field in fields(value))
             return replace(value, **self._changes(value, names, known))
         return value
+
+    def _scrub_files(self, files: FileTable, known: dict[int, object]) -> object:
+        """As `_scrub`; views that share their files share what becomes of them."""
+        if id(files) not in known:
+            whole = files.whole()
+            scrubbed = tuple(self._scrub(file, known) for file in whole)
+            known[id(files)] = files if all(map(is_, scrubbed, whole)) else scrubbed
+        return known[id(files)]
 
     def _changes(
         self, record: object, names: tuple[str, ...], known: dict[int, object]

@@ -17,7 +17,8 @@ from pip._internal.models.selection_prefs import SelectionPreferences
 from pip._internal.models.target_python import TargetPython
 from pypi_simple import ProjectPage
 
-from auditor.model import Candidate, Environment, Incident, Page, PageOutcome, View
+from auditor.model import Candidates, Environment, Incident, Page, PageOutcome, View
+from auditor.model.file_table import listed_with
 from auditor.selection import choose, choose_all, default_matrix, running_environment
 from auditor.verdict.cells import ChoiceCache
 from auditor.verdict.context import Context
@@ -57,7 +58,7 @@ class _Question:
             id="bench", project=self.project, broken=(page.broken,), fixed=(page.fixed,)
         )
 
-    def candidates(self) -> tuple[Candidate, ...]:
+    def candidates(self) -> Candidates:
         parsed = parse_page(
             self.body, url=self.url, content_type=self.content_type, project=self.project
         )
@@ -160,15 +161,12 @@ def _faster(
 
 
 def _listed(
-    candidates: tuple[Candidate, ...],
+    candidates: Candidates,
     is_broken: Callable[[str | None], bool],
     is_fixed: Callable[[str | None], bool],
 ) -> tuple[int, int]:
-    """Count broken and fixed files."""
-    files = [candidate.version for candidate in candidates]
-    distinct = set(files)
-    broken, fixed = filter(is_broken, distinct), filter(is_fixed, distinct)
-    return sum(map(files.count, broken)), sum(map(files.count, fixed))
+    """Count broken and fixed files, as the judge finds them."""
+    return len(listed_with(candidates, is_broken)), len(listed_with(candidates, is_fixed))
 
 
 def _seen_before(question: _Question, matrix: tuple[Environment, ...]) -> Callable[[], object]:

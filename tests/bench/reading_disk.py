@@ -17,7 +17,7 @@ import zstandard
 from auditor.lab.artifacts import build_release
 from auditor.lab.pip_home import fill_pip_cache
 from auditor.model import Fingerprint, Incident
-from probes.archive import read_archive_file
+from probes.archives.walking import read_archive_file
 from probes.bandersnatch_mirror.artifacts import walk
 from probes.bandersnatch_mirror.layout import Tree
 from probes.http_stores.scan import StoreScan

@@ -154,7 +154,7 @@ def test_a_sign_that_the_terminal_lacks_does_not_fail() -> None:
 def test_every_command_has_a_module_of_its_own() -> None:
     directory = Path(command_line.__file__).parent
     for name in COMMANDS:
-        module = import_module(f"auditor.cli.{name}")
+        module = import_module(f"auditor.cli.{name.replace('-', '_')}")
         assert Path(str(module.__file__)).parent == directory
         assert module.SUMMARY.endswith(".")
 

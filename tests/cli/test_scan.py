@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tarfile
@@ -75,9 +76,13 @@ def test_a_machine_without_the_project_is_no_mistake(tmp_path: Path, run: Run) -
 
 
 def test_nothing_recognised_is_said_and_not_called_clean(tmp_path: Path, run: Run) -> None:
-    done = run("scan", str(tmp_path), *QUESTION)
-    assert (done.code, done.out) == (0, "")
+    report = tmp_path / "report.md"
+    done = run(
+        "scan", str(tmp_path), *QUESTION, "--format", "json", "--report", f"markdown={report}"
+    )
+    assert (done.code, json.loads(done.out)["locations"]) == (0, [])
     assert "nothing was recognised" in done.err
+    assert report.exists()
 
 
 def test_a_path_that_does_not_exist_is_a_mistake(tmp_path: Path, run: Run) -> None:
@@ -106,6 +111,92 @@ def test_no_link_is_followed_and_loops_end(home: Path, tmp_path: Path) -> None:
         "archive",
     }
     assert not any(path.startswith(("loop", "away")) for _, path in recognised(home))
+
+
+def test_what_was_passed_over_is_told_and_makes_a_scan_inconclusive(
+    tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top/away").symlink_to(tmp_path / "outside")
+    (tmp_path / "top/round").symlink_to(tmp_path / "top")
+    done = run("scan", str(tmp_path / "top"), *QUESTION)
+    assert done.code == 3
+    assert str(tmp_path / "outside") in done.err
+    assert "round" not in done.err
+    assert run("scan", str(tmp_path / "top"), *QUESTION, "--exit-zero").code == 0
+
+
+def test_a_link_to_a_file_is_that_file_once(tmp_path: Path) -> None:
+    (tmp_path / "top").mkdir()
+    (tmp_path / "production").write_text("brokenpkg==1.2.3\n")
+    (tmp_path / "top/requirements.txt").symlink_to(tmp_path / "production")
+    assert recognised(tmp_path / "top") == {("lockfile", "requirements.txt")}
+    (tmp_path / "top/again").mkdir()
+    (tmp_path / "top/again/requirements.txt").symlink_to("../requirements.txt")
+    (tmp_path / "top/requirements.txt").unlink()
+    (tmp_path / "top/requirements.txt").write_text("brokenpkg==1.2.3\n")
+    assert recognised(tmp_path / "top") == {("lockfile", "requirements.txt")}
+
+
+def test_an_environment_owns_no_more_than_its_packages(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    (site / "brokenpkg-1.2.3.dist-info").mkdir(parents=True)
+    (site / "other/requirements").mkdir(parents=True)
+    (site / "other/requirements.txt").write_text("brokenpkg==1.2.3\n")
+    (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    (tmp_path / "requirements.txt").write_text("brokenpkg==1.2.3\n")
+    assert recognised(tmp_path) == {("environment", "."), ("lockfile", "requirements.txt")}
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements/prod.txt", "sys/requirements.txt", "constraints/a.in"]
+)
+def test_requirements_are_recognised_by_their_directory_too(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir()
+    path.write_text("brokenpkg==1.2.3\n")
+    assert recognised(tmp_path) == {("lockfile", name)}
+
+
+def test_what_pip_installs_to_a_target_is_an_environment(tmp_path: Path, run: Run) -> None:
+    info = tmp_path / "vendor/brokenpkg-1.2.3.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Name: brokenpkg\nVersion: 1.2.3\n")
+    (tmp_path / "vendor/other").mkdir()
+    (tmp_path / "vendor/other/requirements.txt").write_text("brokenpkg\n")
+    assert recognised(tmp_path) == {("environment", "vendor")}
+    done = run("scan", str(tmp_path), *QUESTION, "--format", "json")
+    assert [row["status"] for row in json.loads(done.out)["locations"]] == ["pinned"]
+
+
+def test_a_wheel_that_was_named_is_looked_at(tmp_path: Path, run: Run) -> None:
+    (tmp_path / WHEEL.filename).write_bytes(WHEEL.content)
+    done = run("scan", str(tmp_path / WHEEL.filename), *QUESTION, "--format", "json")
+    (row,) = json.loads(done.out)["locations"]
+    assert (row["kind"], row["broken"]["held"]) == ("wheelhouse", "held")
+
+
+def tar_with(path: Path, name: str, content: bytes = b"{}") -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        header = tarfile.TarInfo(name)
+        header.size = len(content)
+        archive.addfile(header, io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["manifest.json", "blobs/sha256/" + "0" * 64, "0" * 64 + ".tar.gz", "sha256:" + "0" * 64],
+)
+def test_a_compressed_image_is_no_archive(tmp_path: Path, first: str) -> None:
+    tar_with(tmp_path / "image.tar.gz", first)
+    assert recognised(tmp_path) == {("image", "image.tar.gz")}
+
+
+def test_what_is_called_like_a_release_is_an_archive_unless_it_is_one(tmp_path: Path) -> None:
+    tar_with(tmp_path / "wheelhouse-2026.tar.gz", f"wheelhouse-2026/{WHEEL.filename}")
+    tar_with(tmp_path / "other-1.0.tar.gz", "other-1.0/PKG-INFO")
+    assert recognised(tmp_path) == {("archive", "wheelhouse-2026.tar.gz")}
 
 
 def test_names_with_newlines_and_escapes_are_made_safe(tmp_path: Path, run: Run) -> None:

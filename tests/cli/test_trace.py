@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from auditor.lab.story import BROKEN, PROJECT
 from auditor.lab.world import World
+from auditor.model import HeldState, Observation, Outcome
+from auditor.tracing import Bytes, Copy, Trace, trace
+from tests.verdict.stage import FIX, held, location, observe, page, source
 
 from .conftest import Run
 
@@ -129,3 +133,45 @@ def test_what_cannot_be_understood_is_a_mistake(run: Run, words: list[str], caus
 def test_a_file_with_a_name_of_its_own_needs_its_project(run: Run, tmp_path: Path) -> None:
     (tmp_path / "copy.bin").write_bytes(b"x")
     assert run("trace", tmp_path / "copy.bin").code == 2
+
+
+# --- what places tell, without a server ----------------------------------------------------------
+
+ORIGIN, CACHE = location("source", "pypi"), location("cache", "store")
+
+
+def told(*seen: Observation, copy: Copy | None = None) -> Trace:
+    places = [place for place in (ORIGIN, CACHE) if place.name in {o.location for o in seen}]
+    copy = copy or Copy(project=PROJECT, version=BROKEN)
+    return trace(copy, places, seen, ORIGIN)
+
+
+def test_a_source_that_may_still_serve_an_unlisted_file_is_not_called_empty() -> None:
+    page_without = page((FIX,))
+    unknown = told(observe("source", page_without)).at_source
+    assert unknown == "source does not list it; whether it still serves the file is not known"
+    gone = told(observe("source", page_without, holdings_complete=True)).at_source
+    assert "no longer has it" in gone
+    unread = told(observe("source", replace(page_without, complete=False))).at_source
+    assert unread == "it is not known whether source lists it"
+
+
+def test_a_cache_without_the_project_is_known_to_hold_nothing() -> None:
+    found = told(observe("source", page((FIX,))), observe("cache", outcome=Outcome.ABSENT))
+    cache = next(p for p in found.places if p.location.name == "cache")
+    assert (cache.holds, cache.state) == (Bytes.NONE, HeldState.NOT_HELD)
+    assert cache.why == "it has none of it"
+    assert "not known of" not in found.sentence
+
+
+def test_a_cache_that_was_not_read_to_its_end_is_named() -> None:
+    found = told(observe("cache", holdings_complete=False))
+    assert "not known of cache" in found.sentence
+
+
+def test_a_version_alone_is_told_to_have_no_digest_to_compare() -> None:
+    (by_version,) = told(source()).places
+    assert "no digest was given" in by_version.why
+    copy = Copy(project=PROJECT, version=BROKEN, sha256="0" * 64)
+    (by_digest,) = told(observe("cache", holdings=(held(HeldState.HELD),)), copy=copy).places
+    assert "states no digest" in by_digest.why

@@ -52,3 +52,18 @@ def test_an_error_comes_out() -> None:
 
     with pytest.raises(KeyError, match="gone"):
         eventloop.run(fail())
+
+
+def test_what_it_returns_is_never_written_out() -> None:
+    written: list[str] = []
+
+    class Audited:
+        def __repr__(self) -> str:
+            written.append("whole")
+            return "an audit of a thousand pages"
+
+    async def audit() -> Audited:
+        return Audited()
+
+    assert isinstance(eventloop.run(audit()), Audited)
+    assert written == []

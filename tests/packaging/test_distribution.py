@@ -37,12 +37,13 @@ SOURCE_ONLY = {
     "README.md",
     "config.example.toml",
     "conftest.py",
+    "examples",
     "pyproject.toml",
     "requirements",
     "tests",
     "tools",
 }
-STRAY = re.compile(r"__pycache__|\.pyc$|\.venv|\.coverage|_cache/|\.egg-info|\.hypothesis|/build/")
+STRAY = re.compile(r"__pycache__|\.pyc$|\.venv|\.coverage|\.[a-z_]+_cache/|\.egg-info|\.hypothesis|/build/")
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

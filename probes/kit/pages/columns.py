@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import compress, repeat
-from typing import Annotated, Generic, TypeVar, cast
+from itertools import repeat
+from typing import Annotated, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
-from auditor.model import Candidate, Yank
+from auditor.model import Candidate, Yank, normalise_project
+from auditor.model.file_table import FileTable
 from auditor.model.filename import versions_in
 from auditor.model.remembered import Remembered
 from probes.kit.pages import fields
@@ -25,14 +26,18 @@ from probes.kit.pages.links import MAX_URL_CHARS, LinkReader, is_filename
 
 __all__ = [
     "AnyHashes",
+    "Columns",
     "File",
+    "Files",
     "HashesT",
     "OddText",
+    "PlainFiles",
     "Sha256",
     "are_absolute",
     "are_hexadecimal",
-    "plain_candidates",
+    "joined",
     "read_addresses",
+    "read_columns",
 ]
 
 _HEX = b"0123456789abcdef"
@@ -58,6 +63,7 @@ class Sha256(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 AnyHashes = dict[str, str]
 HashesT = TypeVar("HashesT", Sha256, AnyHashes)
+Files: TypeAlias = "Sequence[File[Sha256] | File[AnyHashes]]"
 
 
 # In the order of PyPI's keys: the decoder looks for each key behind the one before it.
@@ -80,96 +86,151 @@ class OddText(ValueError):
     """A value that needs a second look."""
 
 
-def plain_candidates(
-    files: Sequence[File[Sha256] | File[AnyHashes]], links: LinkReader, project: str
-) -> list[Candidate] | None:
+class Columns(NamedTuple):
+    """What was made of the columns of some entries that are as they should be.
+
+    Attributes:
+        names, versions, urls: as in `Candidate`.
+        uploaded: the times, read.
+    """
+
+    names: list[str]
+    versions: list[str | None]
+    urls: list[str]
+    uploaded: list[datetime | None]
+
+
+class PlainFiles(FileTable):
+    """The files of entries that are as they should be, kept as they were decoded."""
+
+    def __init__(self, project: str, files: Files, columns: Columns) -> None:
+        super().__init__(normalise_project(project), columns.names, columns.versions)
+        self._files = files
+        self._urls = columns.urls
+        self._uploaded = columns.uploaded
+
+    def urls(self) -> Sequence[str]:
+        """Return of each file its `url`."""
+        return self._urls
+
+    def yanks(self) -> Sequence[Yank]:
+        """Return of each file whether it is yanked."""
+        return [Yank.YES if file.yanked else Yank.NO for file in self._files]
+
+    def specifiers(self) -> Sequence[str]:
+        """Return of each file its `requires_python`."""
+        return [file.requires_python or "" for file in self._files]
+
+    def positions_of(self, digests: Collection[str]) -> Sequence[int]:
+        """Return where the files are whose SHA-256 is one of these."""
+        stated = [_digest(file.hashes) for file in self._files]
+        return [at for at, digest in enumerate(stated) if digest in digests]
+
+    def make(self, position: int) -> Candidate:
+        """Make the candidate of one row."""
+        file = self._files[position]
+        announced = file.core_metadata
+        if announced is None:
+            announced = file.dist_info_metadata
+        return Candidate(  # its fields in their order
+            file.filename,
+            self.versions[position],
+            self._urls[position],
+            _hashes(file.hashes),
+            Yank.YES if file.yanked else Yank.NO,
+            file.yanked if isinstance(file.yanked, str) else None,
+            file.requires_python or "",
+            file.size,
+            self._uploaded[position],
+            bool(announced),
+            file.provenance,
+        )
+
+    def make_all(self) -> Sequence[Candidate]:
+        """Make all candidates."""
+        return list(map(self.make, range(len(self._files))))
+
+
+def read_columns(files: Files, links: LinkReader, project: str) -> Columns | None:
     """Read entries as they should be; None if anything about one of them is odd."""
     names = [file.filename for file in files]
     try:
-        hashes = _hashes(files)
         uploaded = list(map(_TIMES.__getitem__, [file.upload_time or "" for file in files]))
     except OddText:
         return None
     urls = read_addresses([file.url for file in files], names, links)
-    provenance = [file.provenance for file in files]
     versions = versions_in(names, project)
     if (
         urls is None
-        or hashes is None
-        or not are_absolute(provenance)
+        or not _are_digests(files)
+        or not are_absolute([file.provenance for file in files])
         or (None in versions and not all(map(is_filename, names)))
     ):
         return None
-    yanked, reasons = _yanks([file.yanked for file in files])
-    return list(
-        map(
-            Candidate,  # its fields in their order
-            names,
-            versions,
-            urls,
-            hashes,
-            yanked,
-            reasons,
-            [file.requires_python or "" for file in files],
-            [file.size for file in files],
-            uploaded,
-            _announced(files),
-            provenance,
-        )
-    )
+    return Columns(names, versions, urls, uploaded)
 
 
-def _announced(files: Sequence[File[Sha256] | File[AnyHashes]]) -> list[bool]:
-    """Say of each whether a metadata sidecar is announced, by the newer name or else the older."""
-    flags = [file.core_metadata for file in files]
-    if None in flags:
-        older = [file.dist_info_metadata for file in files]
-        if any(older):
-            flags = [o if flag is None else flag for flag, o in zip(flags, older, strict=True)]
-    return list(map(bool, flags))
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Put columns of one page together."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = Columns([], [], [], [])
+    for part in parts:
+        whole.names.extend(part.names)
+        whole.versions.extend(part.versions)
+        whole.urls.extend(part.urls)
+        whole.uploaded.extend(part.uploaded)
+    return whole
 
 
 def read_addresses(urls: list[str], names: Sequence[str], links: LinkReader) -> list[str] | None:
     """Return absolute URLs; None unless each is harmless and ends with the name beside it."""
-    if "/" in "".join(names):
+    name_text = "".join(names)
+    if "/" in name_text:
         return None
     origin = links.origin(urls[0])
-    if origin and _are_in_folders(urls, names, origin):
+    if origin and _are_in_folders(urls, names, name_text, origin):
         return urls
     absolute = links.locate_all(urls) if _are_harmless(urls) else None
-    return absolute if absolute and _are_in_folders(absolute, names, "") else None
+    return absolute if absolute and _are_in_folders(absolute, names, name_text, "") else None
 
 
-def _are_in_folders(urls: list[str], names: Sequence[str], origin: str) -> bool:
+def _are_in_folders(urls: list[str], names: Sequence[str], name_text: str, origin: str) -> bool:
     """Say whether each URL ends with a slash and the name beside it.
 
     Args:
+        name_text: all names in one.
         origin: what each must begin with; then all else in front of the name must be harmless.
     """
-    folders = list(map(str.removesuffix, urls, names))
-    text = "\n".join(folders)
+    text = "\n".join(map(str.removesuffix, urls, names))
     # As many characters are gone as the names have: each address ended with its name.
     return (
-        len(text) + len("".join(names)) == sum(map(len, urls)) + len(urls) - 1
+        len(text) + len(name_text) == sum(map(len, urls)) + len(urls) - 1
         and text.startswith(origin)
         and text.endswith("/")
-        and text.count(f"/\n{origin}") == len(urls) - 1
-        and (not origin or _are_harmless(folders, names))
+        and text.count(f"/\n{origin}") == text.count("\n") == len(urls) - 1
+        and (not origin or (_only(text, _HARMLESS + b"\n") and _only(name_text, _HARMLESS)))
     )
 
 
-def _hashes(files: Sequence[File[Sha256] | File[AnyHashes]]) -> list[AnyHashes] | None:
-    """Return the hashes as they are; None if one of them is no digest of its kind."""
+def _are_digests(files: Files) -> bool:
+    """Say whether all hashes are digests of their kind."""
     if isinstance(files[0].hashes, Sha256):  # then they all are
-        digests = [file.hashes.sha256 for file in cast("Sequence[File[Sha256]]", files)]
-        return [{"sha256": digest} for digest in digests] if are_hexadecimal(digests) else None
-    column = [file.hashes for file in files]
-    found = [hashes for hashes in column if isinstance(hashes, dict)]
-    good = all(
+        return are_hexadecimal(
+            [file.hashes.sha256 for file in cast("Sequence[File[Sha256]]", files)]
+        )
+    return all(
         len(hashes) <= fields.MAX_HASHES and all(map(is_digest, hashes, hashes.values()))
-        for hashes in found
+        for hashes in [cast("AnyHashes", file.hashes) for file in files]
     )
-    return found if good else None
+
+
+def _hashes(stated: Sha256 | AnyHashes) -> AnyHashes:
+    return {"sha256": stated.sha256} if isinstance(stated, Sha256) else stated
+
+
+def _digest(stated: Sha256 | AnyHashes) -> str | None:
+    return stated.sha256 if isinstance(stated, Sha256) else stated.get("sha256")
 
 
 def _time(text: str) -> datetime | None:
@@ -181,17 +242,6 @@ def _time(text: str) -> datetime | None:
 
 # The same files come back on every mirror.
 _TIMES = Remembered(_time)
-
-
-def _yanks(column: Sequence[bool | str | None]) -> tuple[list[Yank], list[str | None]]:
-    """Return for each whether it is yanked, and why."""
-    yanked: list[Yank] = [Yank.NO] * len(column)
-    reasons: list[str | None] = [None] * len(column)
-    for at in compress(range(len(column)), column):
-        yank = column[at]
-        yanked[at] = Yank.YES
-        reasons[at] = yank if isinstance(yank, str) else None
-    return yanked, reasons
 
 
 def are_absolute(column: Sequence[str | None]) -> bool:
@@ -212,9 +262,9 @@ def are_hexadecimal(digests: Sequence[str]) -> bool:
     return _only("".join(digests), _HEX)
 
 
-def _are_harmless(*columns: Sequence[str]) -> bool:
+def _are_harmless(urls: Sequence[str]) -> bool:
     """Say whether nothing in these needs unquoting, hides credentials or starts a query."""
-    return _only("".join(map("".join, columns)), _HARMLESS)
+    return _only("".join(urls), _HARMLESS)
 
 
 def _only(text: str, allowed: bytes) -> bool:

@@ -16,9 +16,18 @@ from typing import Generic, TypeVar
 import msgspec
 
 from auditor.errors import Malformed
-from auditor.model import Candidate
+from auditor.model import Candidate, Candidates
 from probes.kit.pages import fields
-from probes.kit.pages.columns import AnyHashes, File, HashesT, Sha256, plain_candidates
+from probes.kit.pages.columns import (
+    AnyHashes,
+    File,
+    Files,
+    HashesT,
+    PlainFiles,
+    Sha256,
+    joined,
+    read_columns,
+)
 from probes.kit.pages.json_entry import read_entry
 from probes.kit.pages.links import LinkReader
 from probes.kit.pages.parsed import (
@@ -78,15 +87,28 @@ def parse_typed(body: bytes, *, url: str, project: str, faults: FaultLog) -> Par
     if document is None:
         return None
     links = LinkReader(url)
-    candidates: list[Candidate] = []
-    files: Sequence[File[Sha256] | File[AnyHashes]] = _bounded(document.files, faults)
-    for start in range(0, len(files), CHUNK_ENTRIES):
-        chunk = files[start : start + CHUNK_ENTRIES]
-        plain = plain_candidates(chunk, links, project)
-        candidates += plain or _read_entries(
-            [msgspec.to_builtins(file) for file in chunk], start, links, project, faults
-        )
+    files: Files = _bounded(document.files, faults)
+    candidates = _read_files(files, links, project, faults)
     return _page(document, candidates, project, faults, depends_on_url=links.used_base)
+
+
+def _read_files(files: Files, links: LinkReader, project: str, faults: FaultLog) -> Candidates:
+    """Read entries a group at a time, and those of a group one by one if one of them is odd."""
+    if files and (whole := read_columns(files, links, project)) is not None:
+        return PlainFiles(project, files, whole)
+    groups = [files[at : at + CHUNK_ENTRIES] for at in range(0, len(files), CHUNK_ENTRIES)]
+    columns = [read_columns(group, links, project) for group in groups]
+    plain = [each for each in columns if each is not None]
+    if len(plain) == len(groups):
+        return PlainFiles(project, files, joined(plain)) if plain else ()
+    candidates: list[Candidate] = []
+    for number, (group, read) in enumerate(zip(groups, columns, strict=True)):
+        if read is not None:
+            candidates += PlainFiles(project, group, read)
+            continue
+        entries = [msgspec.to_builtins(file) for file in group]
+        candidates += _read_entries(entries, number * CHUNK_ENTRIES, links, project, faults)
+    return tuple(candidates)
 
 
 def _decode_typed(body: bytes) -> _Any | None:
@@ -116,7 +138,7 @@ def parse_leniently(body: bytes, *, url: str, project: str, faults: FaultLog) ->
             f"the answer is JSON without an array of files, which PEP 691 demands: {excerpt(value)}"
         )
     links = LinkReader(url)
-    candidates = _read_entries(_bounded(files, faults), 0, links, project, faults)
+    candidates = tuple(_read_entries(_bounded(files, faults), 0, links, project, faults))
     document = _Document[AnyHashes](
         files=[],
         meta=value.get("meta"),
@@ -181,7 +203,7 @@ def _bounded_int(faults: FaultLog, digits: str) -> int | float:
 
 def _page(
     document: _Any,
-    candidates: list[Candidate],
+    candidates: Candidates,
     project: str,
     faults: FaultLog,
     *,
@@ -199,7 +221,7 @@ def _page(
     tracks = fields.read_texts(meta.get("tracks"), "tracks", faults) or ()
     alternates = fields.read_texts(document.alternate_locations, "alternate-locations", faults)
     return ParsedPage(
-        candidates=tuple(candidates),
+        candidates=candidates,
         faults=faults.faults(),
         complete=not faults.loses_entry,
         project_status=status,

@@ -6,7 +6,7 @@ import re
 import reprlib
 from dataclasses import dataclass
 
-from auditor.model import Candidate, Fault
+from auditor.model import Candidates, Fault
 
 __all__ = [
     "CHUNK_ENTRIES",
@@ -56,7 +56,7 @@ class ParsedPage:
             place would mean other files.
     """
 
-    candidates: tuple[Candidate, ...]
+    candidates: Candidates
     faults: tuple[Fault, ...]
     complete: bool
     project_status: str | None

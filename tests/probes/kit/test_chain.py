@@ -135,6 +135,18 @@ async def test_not_found_is_not_held(status: int, serve: Serve, assign: MakeAssi
     assert (holding.state, holding.answered) == (HeldState.NOT_HELD, status)
 
 
+@pytest.mark.parametrize("how", [{"is_cache": True}, {"may_expire": True}])
+async def test_the_404_of_a_cache_may_be_that_of_somebody_above(
+    how: dict[str, bool], serve: Serve, assign: MakeAssignment
+) -> None:
+    """nginx with `proxy_cache_use_stale error` keeps the bytes, and gives them later on."""
+    holding, _ = await ask(serve, assign, always(status=404), **how)
+    assert (holding.state, holding.answered) == (HeldState.UNKNOWN, 404)
+    known = {**how, "may_expire": False}
+    never_expires, _ = await ask(serve, assign, always(status=404), **known)
+    assert never_expires.state is HeldState.NOT_HELD
+
+
 @pytest.mark.parametrize("status", [302, 401, 403, 429, 500, 502])
 async def test_anything_else_says_nothing_and_is_asked_once(
     status: int, serve: Serve, assign: MakeAssignment

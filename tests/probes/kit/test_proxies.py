@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import msgspec
 import pytest
 import trustme
 from aiohttp import web
@@ -21,6 +20,7 @@ from pip._vendor.requests.utils import (  # pip's own reading is the one to agre
 from auditor.contracts import Credentials
 from auditor.errors import Denied, Malformed, ProbeError, Unreachable
 from auditor.model import Outcome, View
+from auditor.observations import encode
 from probes.kit.proxies import Environment, Proxies, proxy_for, proxy_secrets, with_login
 from probes.kit.session import GuardedSession
 from probes.simple import KIND
@@ -140,7 +140,7 @@ async def test_a_named_proxys_login_is_used_and_never_shown(
     assert found.outcome is Outcome.OBSERVED
     assert proxy.url == (found.proxy or "").rstrip("/")
     assert "proxy-authorization" in proxy.log[0].headers
-    assert_hidden(msgspec.json.encode(found).decode())
+    assert_hidden(encode(found).decode())
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
@@ -153,7 +153,7 @@ async def test_the_login_of_a_proxy_in_the_environment_is_never_shown(
     assert found.outcome is Outcome.OBSERVED
     assert proxy.url == (found.proxy or "").rstrip("/")
     assert len(found.requests) == len(proxy.log)
-    assert_hidden(msgspec.json.encode(found).decode())
+    assert_hidden(encode(found).decode())
 
 
 async def test_a_proxy_that_repeats_its_login_betrays_nothing(
@@ -167,7 +167,7 @@ async def test_a_proxy_that_repeats_its_login_betrays_nothing(
     monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", f"://me:{QUOTED}@"))
     found = await KIND.observe(assign("http://mirror.example/simple/"))
     assert found.outcome is Outcome.UNREACHABLE
-    assert_hidden(msgspec.json.encode(found).decode())
+    assert_hidden(encode(found).decode())
 
 
 def assert_hidden(text: str) -> None:

@@ -30,7 +30,7 @@ def read_slowly(
     monkeypatch: pytest.MonkeyPatch, body: bytes, content_type: str, project: str
 ) -> ParsedPage:
     with monkeypatch.context() as patch:
-        patch.setattr(json_page, "plain_candidates", lambda *_: None)
+        patch.setattr(json_page, "read_columns", lambda *_: None)
         patch.setattr(html_page, "plain_anchors", lambda *_: None)
         return read(body, content_type, project)
 

@@ -1,0 +1,248 @@
+"""`auditor watch`: a release gate that ends when the fix is chosen everywhere."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from auditor.cli.arguments import (
+    add_history,
+    add_judging,
+    add_looking,
+    add_question,
+    add_reporting,
+)
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from auditor.cli.memory import Memory
+    from auditor.cli.outputs import Outputs
+    from auditor.config import Resolved
+    from auditor.contracts import ProbeKind
+    from auditor.history.watches import WatchEntry
+    from auditor.model import Plan
+    from auditor.watching import Look, Looked, Pass
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "Look again and again, until the fix is chosen everywhere or the budget is spent."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_question(parser)
+    group = parser.add_argument_group("watching")
+    group.add_argument(
+        "--budget", metavar="TIME", default="30m", help="how long at most (default: 30m)"
+    )
+    group.add_argument(
+        "--passes", metavar="N", default="3", help="looks in a row that must agree (default: 3)"
+    )
+    group.add_argument(
+        "--interval",
+        metavar="TIME",
+        default="10s",
+        help="between two looks at least; more while nothing changes (default: 10s)",
+    )
+    add_looking(parser)
+    add_judging(parser)
+    add_history(parser, only_changes=False)
+    add_reporting(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch; return 0 when the fix is everywhere, else 1, or 3 if nothing fails."""
+    from auditor.cli.memory import Memory
+    from auditor.cli.outputs import plan_outputs
+    from auditor.cli.question import resolve_question
+    from auditor.registry import load_kinds
+
+    budget_s, passes, interval_s = _bounds(args)
+    kinds = load_kinds()
+    resolved = resolve_question(args, kinds)
+    outputs = plan_outputs(args, [incident.id for incident in resolved.plan.incidents])
+    memory = Memory.of(args, resolved)
+
+    from auditor.watching import Watch
+
+    entry = memory.resumed_watch(resolved.plan, passes, timedelta(seconds=budget_s))
+    if entry.looks and not args.quiet:
+        _tell_resumed(entry, passes)
+    watch = Watch(
+        memory.recalled(resolved.plan),
+        _look_with(args, resolved, kinds),
+        entry,
+        passes=passes,
+        interval_s=interval_s,
+    )
+    lines = Lines(is_live=sys.stderr.isatty() and not args.no_progress, is_quiet=args.quiet)
+    while True:
+        seen = watch.next_pass()
+        memory.keep_pass(seen, watch.entry)
+        memory.tell()
+        lines.tell(seen)
+        if seen.is_last or not _slept(seen.wait_s):
+            return _end(args, memory, outputs, seen, stopped=not seen.is_last)
+
+
+def _bounds(args: argparse.Namespace) -> tuple[float, int, float]:
+    from auditor.config.values import parse_duration
+
+    found: dict[str, float] = {}
+    for name in ("budget", "interval"):
+        try:
+            found[name] = parse_duration(getattr(args, name))
+        except ValueError as error:
+            raise UsageError(f"--{name}: {error}") from error
+    if found["interval"] <= 0:
+        raise UsageError("--interval: nobody may be asked without a pause; write such as 10s")
+    if not (args.passes.isascii() and args.passes.isdigit() and 1 <= int(args.passes) <= 1000):
+        raise UsageError(f"--passes: {args.passes!r} is no number of looks; write 1 to 1000")
+    return found["budget"], int(args.passes), found["interval"]
+
+
+def _look_with(
+    args: argparse.Namespace, resolved: Resolved, kinds: Mapping[str, ProbeKind]
+) -> Look:
+    """Look as an audit does, without its progress: a watch has lines of its own."""
+    from dataclasses import replace
+
+    from auditor.cli.looking import look_now
+    from auditor.watching import Looked
+
+    quiet = argparse.Namespace(**{**vars(args), "no_progress": True})
+
+    def look(plan: Plan) -> Looked:
+        # Each look freezes what is alive (see `eventloop.run`); the last one's is not any more.
+        gc.unfreeze()
+        seen = look_now(quiet, replace(resolved, plan=plan), kinds)
+        return Looked(observations=seen.observations, interrupted=seen.interrupted)
+
+    return look
+
+
+def _slept(seconds: float) -> bool:
+    """Wait; False if somebody wants it to end."""
+    try:
+        with _term_as_interrupt():
+            time.sleep(seconds)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+@contextmanager
+def _term_as_interrupt() -> Iterator[None]:
+    """A CI system that ends a job says so with SIGTERM; the report is still to be written."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(
+    args: argparse.Namespace, memory: Memory, outputs: Outputs, seen: Pass, *, stopped: bool
+) -> int:
+    """Write the reports of the last look, and return the exit code."""
+    from auditor.cli.conclusion import masked, print_summary_line
+    from auditor.cli.messages import complain, say
+
+    if not (stopped or seen.interrupted):
+        memory.end_watch()
+    runs = outputs.shown(memory.with_timelines(seen.runs, redact=outputs.redact))
+    if args.exit_style == "nagios":
+        print_summary_line(runs)
+    written = outputs.write(runs)
+    if not args.quiet:
+        for path in written:
+            say(f"wrote {path}")
+        if stopped or seen.interrupted:
+            complain("stopped; the same command goes on from here if it keeps a history")
+        say(f"watch: {_sentence(seen, stopped=stopped)}")
+    code = seen.exit_code
+    if stopped and code == 0:
+        code = 3
+    return memory.exit_code(masked(args, runs, code))
+
+
+def _sentence(seen: Pass, *, stopped: bool) -> str:
+    looks = f"{seen.number} look{'' if seen.number == 1 else 's'}"
+    if seen.is_confirmed:
+        return f"{seen.outcome.value}, {seen.agreeing} looks agree; ended after {looks}"
+    cause = "stopped" if stopped or seen.interrupted else "out of budget"
+    return f"{seen.outcome.value}; {cause} after {looks}"
+
+
+def _tell_resumed(entry: WatchEntry, passes: int) -> None:
+    from auditor.cli.messages import say
+
+    left_s = max(0.0, (entry.deadline - datetime.now(UTC)).total_seconds())
+    say(
+        f"watch: goes on from {entry.started_at:%Y-%m-%d %H:%M:%S} UTC; {entry.looks} looks so "
+        f"far, {entry.agreeing} of {passes} agree on {entry.outcome}, {left_s:.0f} s left"
+    )
+
+
+class Lines:
+    """What is said while watching: each look on a terminal, only news elsewhere.
+
+    Args:
+        is_live: whether somebody looks on.
+        is_quiet: whether to say nothing at all.
+    """
+
+    def __init__(self, *, is_live: bool, is_quiet: bool) -> None:
+        self._is_live = is_live
+        self._is_quiet = is_quiet
+        self._told = ""
+
+    def tell(self, seen: Pass) -> None:
+        """Say what a look came to."""
+        from auditor.cli.messages import say
+        from auditor.watching import counts_of
+
+        if self._is_quiet:
+            return
+        counts = counts_of(seen.runs)
+        news = (
+            f"{seen.outcome.value}: {counts['fix_chosen']} of {counts['locations']} places have "
+            f"the fix, {counts['waiting']} waited for"
+        )
+        if not self._is_live and news == self._told:
+            return
+        self._told = news
+        then = f"; next look in {seen.wait_s:.0f} s" if self._is_live and not seen.is_last else ""
+        say(f"{datetime.now(UTC):%H:%M:%S} look {seen.number}: {news}{then}")
+        if self._is_live:
+            for line in _waited_for(seen):
+                say(f"  {line}")
+
+
+def _waited_for(seen: Pass) -> Iterator[str]:
+    for run in seen.runs:
+        for verdict in run.verdicts:
+            if verdict.failing or verdict.status.value == "unknown":
+                until = verdict.lag.latest_by
+                due = f", due by {until:%H:%M} UTC" if until else ""
+                yield (
+                    f"{verdict.location.name}: {verdict.status.value} "
+                    f"({verdict.lag.state.value}{due})"
+                )
