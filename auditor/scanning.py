@@ -16,7 +16,9 @@ __all__ = ["Recognised", "Scan", "scan"]
 _MAX_DIRECTORIES = 2_000_000
 _MAX_DEPTH = 40
 # Nothing of interest is below; version control keeps objects, not files.
-_PASSED_OVER = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", "proc", "sys"})
+_PASSED_OVER = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__"})
+# Where the kernel shows itself: below these names, if something is mounted there.
+_OF_KERNEL = frozenset({"proc", "sys"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Scan:
 
     Attributes:
         places: what was recognised, in the order of their paths.
-        unread: directories that could not be listed, with the cause.
+        unread: what was not looked into and could be a place, with the cause.
         directories, files: how many were met.
     """
 
@@ -46,68 +48,147 @@ class Scan:
 def scan(
     paths: Sequence[Path], kinds: Mapping[str, ProbeKind], stop: threading.Event | None = None
 ) -> Scan:
-    """Look at these paths and everything below; no symbolic link is followed.
+    """Look at these paths and everything below.
+
+    A link to a file is that file; one to a directory is not followed, and is told as unread if it
+    leads out of these paths.
 
     Args:
         paths: files or directories. What was named on purpose is looked at, link or not.
         kinds: those that may recognise something.
         stop: ends the walk early.
     """
-    found = Scan()
     asked = [kind for kind in kinds.values() if kind.recognises is not None]
+    walk = _Walk(asked, [path.resolve() for path in paths], stop or threading.Event())
     for path in paths:
         if path.is_dir():
-            _walk(path, asked, found, stop or threading.Event())
+            walk.below(path)
         else:
-            _meet_file(path, asked, found)
+            walk.meet_file(path, asked)
+    found = walk.found
+    found.places += _linked_elsewhere(walk.linked, found.places)
     found.places = sorted(dict.fromkeys(found.places), key=lambda place: (place.path, place.kind))
     return found
 
 
-def _walk(top: Path, kinds: Sequence[ProbeKind], found: Scan, stop: threading.Event) -> None:
-    pending = [(top, 0)]
-    while pending and not stop.is_set():
-        path, depth = pending.pop()
-        if found.directories >= _MAX_DIRECTORIES or depth > _MAX_DEPTH:
-            found.unread.append(f"{path}: too deep, or too many directories")
+def _linked_elsewhere(
+    linked: Sequence[Recognised], places: Sequence[Recognised]
+) -> Iterator[Recognised]:
+    """Those links to files that were not met under their own names."""
+    met = {(place.kind, place.path.resolve()) for place in places}
+    return (place for place in linked if (place.kind, place.path.resolve()) not in met)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What lies in a directory: names of directories, files, and links to either."""
+
+    directories: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    linked_directories: list[str] = field(default_factory=list)
+    linked_files: list[str] = field(default_factory=list)
+
+    def names(self) -> frozenset[str]:
+        """All of them, as a kind is shown them."""
+        linked = (*self.linked_directories, *self.linked_files)
+        return frozenset((*self.directories, *self.files, *linked))
+
+
+@dataclass
+class _Walk:
+    """One walk.
+
+    Attributes:
+        kinds: those that may recognise something.
+        tops: what was asked for, without links.
+        stop: ends it early.
+        linked: files that are called like a place and are links.
+    """
+
+    kinds: Sequence[ProbeKind]
+    tops: Sequence[Path]
+    stop: threading.Event
+    found: Scan = field(default_factory=Scan)
+    linked: list[Recognised] = field(default_factory=list)
+
+    def below(self, top: Path) -> None:
+        """Meet a directory and everything below it."""
+        pending = [(top, 0)]
+        while pending and not self.stop.is_set():
+            path, depth = pending.pop()
+            if self.found.directories >= _MAX_DIRECTORIES or depth > _MAX_DEPTH:
+                self.found.unread.append(f"{path}: too deep, or too many directories")
+                return
+            try:
+                listing = _listed(path)
+            except OSError as error:
+                self.found.unread.append(f"{path}: {error.strerror or error}")
+                continue
+            self.found.directories += 1
+            if not self._meet_directory(path, listing):
+                pending += ((path / n, depth + 1) for n in listing.directories if _enters(path, n))
+
+    def _meet_directory(self, path: Path, listing: _Listing) -> bool:
+        """Ask every kind; say whether one of them owns everything below."""
+        met = Met(path, listing.names())
+        claiming = list(_claiming(met, self.kinds))
+        self.found.places += [Recognised(kind.name, path) for kind in claiming]
+        if any(_owns(kind, met, claiming) for kind in self.kinds):
+            return True
+        # The files of a directory that is a place as a whole are no places of the same kind.
+        others = [kind for kind in self.kinds if kind not in claiming]
+        for name in listing.files:
+            self.meet_file(path / name, others)
+        for name in listing.linked_files:
+            self.linked += [Recognised(k.name, path / name) for k in _asked(path / name, others)]
+        for name in listing.linked_directories:
+            self._pass_over(path / name)
+        return False
+
+    def meet_file(self, path: Path, kinds: Sequence[ProbeKind]) -> None:
+        """Ask these kinds whether a file is a place of theirs."""
+        self.found.files += 1
+        self.found.places += [Recognised(kind.name, path) for kind in _asked(path, kinds)]
+
+    def _pass_over(self, link: Path) -> None:
+        """Tell of a link to a directory, unless that is met anyway."""
+        if link.name in _PASSED_OVER:
             return
         try:
-            below, files = _listed(path)
-        except OSError as error:
-            found.unread.append(f"{path}: {error.strerror or error}")
-            continue
-        found.directories += 1
-        if _meet_directory(path, frozenset([*below, *files]), kinds, found):
-            continue
-        for name in files:
-            _meet_file(path / name, kinds, found)
-        pending += ((path / name, depth + 1) for name in below if name not in _PASSED_OVER)
+            target = link.resolve()
+        except (OSError, RuntimeError):  # a loop
+            return
+        if not any(target.is_relative_to(top) for top in self.tops):
+            text = f"{link}: a link to {target}; name that to have it looked at"
+            self.found.unread.append(text)
 
 
-def _listed(path: Path) -> tuple[list[str], list[str]]:
-    below: list[str] = []
-    files: list[str] = []
+def _enters(path: Path, name: str) -> bool:
+    if name in _PASSED_OVER:
+        return False
+    return name not in _OF_KERNEL or not os.path.ismount(path / name)
+
+
+def _listed(path: Path) -> _Listing:
+    listing = _Listing()
     with os.scandir(path) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                below.append(entry.name)
-            elif entry.is_file(follow_symlinks=False):
-                files.append(entry.name)
-    return below, files
+            is_link = entry.is_symlink()
+            if entry.is_dir():
+                (listing.linked_directories if is_link else listing.directories).append(entry.name)
+            elif entry.is_file():
+                (listing.linked_files if is_link else listing.files).append(entry.name)
+    return listing
 
 
-def _meet_directory(
-    path: Path, names: frozenset[str], kinds: Sequence[ProbeKind], found: Scan
-) -> bool:
-    """Ask every kind; say whether one of them owns everything below."""
-    claiming = list(_claiming(Met(path, names), kinds))
-    found.places += [Recognised(kind.name, path) for kind in claiming]
-    return any(kind.owns_subtree for kind in claiming)
+def _owns(kind: ProbeKind, met: Met, claiming: Sequence[ProbeKind]) -> bool:
+    if kind.owns is not None:
+        return kind.owns(met)
+    return kind.owns_subtree and kind in claiming
 
 
-def _meet_file(path: Path, kinds: Sequence[ProbeKind], found: Scan) -> None:
-    found.files += 1
-    found.places += [Recognised(kind.name, path) for kind in _claiming(Met(path), kinds)]
+def _asked(path: Path, kinds: Sequence[ProbeKind]) -> Iterator[ProbeKind]:
+    return _claiming(Met(path), kinds)
 
 
 def _claiming(met: Met, kinds: Sequence[ProbeKind]) -> Iterator[ProbeKind]:

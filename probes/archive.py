@@ -5,13 +5,11 @@ from __future__ import annotations
 import fnmatch
 import shlex
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.contracts import Assignment, Met, ProbeKind, Setting, TouchNote
-from auditor.errors import ProbeError
 from auditor.model import (
     HeldState,
     Holding,
@@ -28,39 +26,16 @@ from auditor.model import (
 from probes.http_stores.homes import find_homes
 from probes.kit.answer import shown
 from probes.kit.conclusion import conclude
-from probes.kit.disk import in_thread, list_directory, local_path, open_regular
+from probes.kit.disk import in_thread, list_directory, local_path
 from probes.kit.evidence import EvidenceRecorder
 
 __all__ = ["KIND"]
 
 if TYPE_CHECKING:
-    from probes.archives.finding import Finder, Found
-    from probes.archives.members import Member
+    from probes.archives.found import Found
+    from probes.archives.walking import ArchiveReading
 
 _MAX_UNREAD = 20
-# A wheelhouse in a cache is one; more is a trap.
-_MAX_DEPTH = 2
-_INSIDE = "!/"
-
-
-@dataclass
-class ArchiveReading:
-    """What one archive holds.
-
-    Attributes:
-        path: of the archive.
-        found: what is of the project.
-        unread: what could hide something, in words; empty: it was read to its end.
-        members: how many there are.
-        missing, denied: why nothing was read.
-    """
-
-    path: Path
-    found: list[Found] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-    members: int = 0
-    missing: bool = False
-    denied: bool = False
 
 
 async def observe(assignment: Assignment) -> Observation:
@@ -89,6 +64,8 @@ async def observe(assignment: Assignment) -> Observation:
 
 
 def _read_all(path: Path, incident: Incident, stop: threading.Event) -> list[ArchiveReading]:
+    from probes.archives.walking import ArchiveReading, read_archive_file
+
     directories = find_homes(path.parent)
     read = [
         read_archive_file(found, incident, stop)
@@ -113,56 +90,10 @@ def _named(directory: Path, pattern: str) -> list[Path]:
     return [directory / n for n in fnmatch.filter(names, pattern) if (directory / n).is_file()]
 
 
-def read_archive_file(path: Path, incident: Incident, stop: threading.Event) -> ArchiveReading:
-    """Read one archive to its end, or as far as it can be read."""
-    from probes.archives.finding import Finder
-    from probes.archives.members import DAMAGED, members_of
-
-    reading, finder = ArchiveReading(path), Finder(incident, stop)
-    try:
-        with open_regular(path) as file:
-            _look_at_all(members_of(file, stop), finder, reading, stop)
-    except FileNotFoundError:
-        reading.missing = True
-        reading.unread.append(f"{path} does not exist")
-    except PermissionError:
-        reading.denied = True
-        reading.unread.append(f"{path} may not be read by this user; run the audit as its owner")
-    except (ProbeError, OSError, MemoryError, *DAMAGED) as error:
-        text = str(error) or type(error).__name__
-        reading.unread.append(f"{path}: {text}, after {reading.members} members")
-    reading.unread += finder.unread
-    return reading
-
-
-def _look_at_all(
-    members: Iterable[Member],
-    finder: Finder,
-    reading: ArchiveReading,
-    stop: threading.Event,
-    inside: str = "",
-) -> None:
-    from probes.archives.members import DAMAGED, is_nested, members_inside
-
-    for member in members:
-        reading.members += 1
-        if not is_nested(member):
-            found = finder.look(member)
-            reading.found += [replace(f, path=inside + f.path) if inside else f for f in found]
-        elif inside.count(_INSIDE) >= _MAX_DEPTH:
-            reading.unread.append(f"{inside}{member.path}: an archive too deep in others")
-        else:
-            deeper = f"{inside}{member.path}{_INSIDE}"
-            try:
-                _look_at_all(members_inside(member, stop), finder, reading, stop, deeper)
-            except (ProbeError, *DAMAGED) as error:
-                reading.unread.append(f"{shown(deeper, 300)}: {str(error) or type(error).__name__}")
-
-
 def _told(
     read: Sequence[ArchiveReading], recorder: EvidenceRecorder
 ) -> tuple[list[Holding], list[Pin]]:
-    from probes.archives.finding import FoundKind
+    from probes.archives.found import FoundKind
 
     holdings: list[Holding] = []
     pins: list[Pin] = []
@@ -224,11 +155,15 @@ def _outcome(read: Sequence[ArchiveReading], asked: str) -> tuple[Outcome, str]:
 
 
 def recognises(met: Met) -> bool:
-    """A file that is called like an archive, and neither like a release nor holds an image."""
-    from probes.archives.members import is_nested_name
+    """A file that is called like an archive, and holds neither a release nor an image."""
+    from probes.archives.nesting import is_archive_name, is_release_name
+    from probes.archives.peeking import is_source_archive
     from probes.images.opening import is_saved_image
 
-    return met.names is None and is_nested_name(met.path.name) and not is_saved_image(met.path)
+    name = met.path.name
+    if met.names is not None or not is_archive_name(name) or is_saved_image(met.path):
+        return False
+    return not is_release_name(name) or is_source_archive(met.path) is False
 
 
 KIND = ProbeKind(

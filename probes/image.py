@@ -90,7 +90,7 @@ def _read(path: Path, incident: Incident, stop: threading.Event) -> _Reading:
 def _told(
     path: Path, images: Sequence[Image], recorder: EvidenceRecorder
 ) -> tuple[list[Pin], list[Holding]]:
-    from probes.archives.finding import FoundKind
+    from probes.archives.found import FoundKind
 
     pins: list[Pin] = []
     holdings: list[Holding] = []
@@ -146,10 +146,11 @@ def _how(seen: Seen) -> str:
 
 def recognises(met: Met) -> bool:
     """An OCI layout, or a tar file that begins as one does."""
+    from probes.archives.nesting import is_archive_name
     from probes.images.opening import is_saved_image
 
     if met.names is None:
-        return met.path.suffix in (".tar", ".oci") and is_saved_image(met.path)
+        return is_archive_name(met.path.name) and is_saved_image(met.path)
     return "oci-layout" in met.names or {"index.json", "blobs"} <= met.names
 
 

@@ -8,14 +8,14 @@ import re
 import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from typing import BinaryIO
 
-from packaging.metadata import parse_email
-
-from auditor.model import Incident, normalise_project
+from auditor.model import Incident
+from probes.archives.found import Found, FoundKind
+from probes.archives.infos import STATING, Info, Infos
 from probes.archives.members import DAMAGED, Member, MemberType
+from probes.archives.paths import INSIDE, Wanted, comparable, target_of
 from probes.archives.streams import Cut
 from probes.http_stores.content import ARCHIVE_MAGIC, Unsearched, read_archive
 from probes.http_stores.disk import Body
@@ -23,54 +23,12 @@ from probes.http_stores.entry import Damaged, Foreign, is_entry_name, parse_entr
 from probes.kit.files import held_version
 from probes.kit.sought import Sought
 
-__all__ = ["Finder", "Found", "FoundKind"]
+__all__ = ["Finder"]
 
 # What has no name is opened to see what it is, up to this size; larger ones by digest only.
 _MAX_OPENED_BYTES = 64 * 2**20
-_METADATA_BYTES = 4 * 2**20
 _CHUNK_BYTES = 2**20
-_INFO = re.compile(
-    r"(?:^|/)(?P<name>[^/]+?)(?:-(?P<version>[^/-]+))?(?:-py[\d.]+)?"
-    r"\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info|egg/EGG-INFO/PKG-INFO)$"
-)
-# uv keeps wheels unpacked, and links them into environments.
-_UV_STORE = re.compile(r"(?:^|/)archive-v\d+/")
 _SQLITE = re.compile(r"(?:^|/)http-cache\.db$")
-
-
-class FoundKind(StrEnum):
-    """As what it lies there."""
-
-    FILE = "file"  # a distribution, under its name or another
-    UNPACKED = "unpacked"  # its content, in a cache or in a zipped application
-    INSTALLED = "installed"  # its content, where Python imports it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Something of the project.
-
-    Attributes:
-        path: in the archive.
-        member: the file in the archive by which it was found.
-        kind: as what it lies there.
-        filename: of the distribution; of the directory where it is unpacked.
-        version: None if nothing says it.
-        sha256: of a file; None if it was not read to its end.
-        size: bytes of a file.
-        intact: as in `Holding`.
-        how: how it was recognised.
-    """
-
-    path: str
-    member: str
-    kind: FoundKind
-    filename: str
-    version: str | None
-    sha256: str | None = None
-    size: int | None = None
-    intact: bool | None = None
-    how: str
 
 
 class Finder:
@@ -78,6 +36,7 @@ class Finder:
 
     Attributes:
         unread: what could hide something and was not read, in words.
+        wanted: links whose content may lie under a name that says nothing of it.
     """
 
     def __init__(self, incident: Incident, stop: threading.Event) -> None:
@@ -85,54 +44,163 @@ class Finder:
         self._project = incident.project
         self._sought = Sought(incident)
         self._stop = stop
-        self._digests: dict[str, Found] = {}
+        self._files: dict[str, Found] = {}
+        self._infos = Infos(incident.project)
+        self._applications: frozenset[str] = frozenset()
+        self._sources: set[str] = set()
         self.unread: list[str] = []
+        self.wanted = Wanted()
+
+    def imports_from(self, prefix: str) -> None:
+        """Know that Python runs an archive, so that what lies on top of it is installed."""
+        self._applications |= {prefix}
+
+    def is_source(self, prefix: str) -> bool:
+        """Whether an archive in the archive was seen to be a source archive (PEP 517)."""
+        return prefix in self._sources
 
     def look(self, member: Member) -> Iterator[Found]:
-        """Say what a member is, if it is of the project."""
-        if member.type is MemberType.HARD_LINK:
-            yield from self._linked(member)
-            return
-        if member.type is not MemberType.FILE:
+        """Say what a member is, if it is of the project. Directories are told by `finish`."""
+        if member.type is MemberType.OTHER:
             return
         try:
+            if self._infos.add(member, self._applications):
+                return
+            if member.type is not MemberType.FILE:
+                yield from self._linked(member)
+                return
             for found in self._read(member):
-                self._digests[member.path] = found
+                self._files[comparable(member.path)] = found
                 yield found
         except (*DAMAGED, Unsearched) as error:
             # A zip goes on after one bad member; of a tar nothing behind it can be read.
             self.unread.append(f"{_short(member.path)}: {str(error) or type(error).__name__}")
 
+    def look_nameless(self, member: Member) -> list[Found]:
+        """Say what a compressed member is, whose name says nothing and which opens again."""
+        found = list(self.look(member))
+        content = b"" if found else self._content(member)
+        if content[:4] != ARCHIVE_MAGIC[0]:
+            return found
+        body = Body(content, 0, len(content))
+        seen = read_archive(body, self._project, self._stop)
+        if seen is not None:
+            digest = hashlib.sha256(content).hexdigest()
+            how = "a file without a name, by its content"
+            one = _file(
+                *(member, seen.filename, seen.version, digest, body.size, how), intact=seen.intact
+            )
+            self._files[comparable(member.path)] = one
+            found.append(one)
+        return found
+
+    def look_as(self, member: Member, link: Member) -> list[Found]:
+        """Say what a link of the project leads to."""
+        return list(self.look(replace(member, path=link.path)))
+
+    def settle(self) -> None:
+        """Want no longer what was met behind the links that lead to it."""
+        self.wanted.forget(self._files)
+
+    def finish(self, *, is_part: bool = False) -> Iterator[Found]:
+        """Tell the directories, and the links whose content was not met.
+
+        Args:
+            is_part: whether what a link leads to may lie in another part, such as a lower layer.
+        """
+        for info in self._infos.by_directory.values():
+            yield self._directory(info)
+        self.settle()
+        for link in self.wanted.rest():
+            version = held_version(link.path.rpartition("/")[2], self._project)
+            # Else it leads out of the archive: there are no bytes.
+            if version is not None and (is_part or link.type is MemberType.HARD_LINK):
+                yield self._by_name_alone(link, version)
+
+    def _by_name_alone(self, link: Member, version: str) -> Found:
+        if not self._incident.is_broken(version):
+            # Under this name anything may lie.
+            self.unread.append(f"{_short(link.path)}: a link to {_short(link.target)}, not read")
+        return Found(
+            path=link.path,
+            member=link.path,
+            kind=FoundKind.FILE,
+            filename=link.path.rpartition("/")[2],
+            version=version,
+            how=f"a {link.type.value} to {_short(link.target)}, by its name",
+            target=target_of(link),
+        )
+
     def _read(self, member: Member) -> Iterator[Found]:
         name = member.path.rpartition("/")[2]
         version = held_version(name, self._project)
-        info = _INFO.search(member.path)
+        if name == "PKG-INFO" and (source := self._source(member)):
+            yield source
+            return
         if version is not None:
             yield self._named(member, name, version)
-        elif info and normalise_project(info["name"]) == self._project:
-            yield self._metadata(member, info["version"])
         elif _SQLITE.search(member.path):
             self.unread.append(f"{_short(member.path)}: PDM's cache is read from a directory only")
         else:
             yield from self._unnamed(member, name)
 
+    def _source(self, member: Member) -> Found | None:
+        """`{name}-{version}/PKG-INFO` in an archive shows that it is a source archive (PEP 625)."""
+        outer, mark, inner = member.path.rpartition(INSIDE)
+        top = inner.removesuffix("/PKG-INFO")
+        if not mark or "/" in top:
+            return None
+        if outer.rpartition("/")[2].startswith(f"{top}."):
+            self._sources.add(outer + INSIDE)
+        version = held_version(f"{top}.tar.gz", self._project)
+        if version is None:
+            return None
+        return Found(
+            path=outer,
+            member=outer,
+            kind=FoundKind.FILE,
+            filename=f"{top}.tar.gz",
+            version=version,
+            how="a source archive under another name, by its content",
+        )
+
     def _linked(self, member: Member) -> Iterator[Found]:
-        """A hard link has no content of its own: it is what it links to, met before it."""
+        """A link has no content of its own: it is what it links to, mostly met before it."""
         name = member.path.rpartition("/")[2]
         version = held_version(name, self._project)
-        target = self._digests.get(member.target)
-        if target is None and version is None:
+        target = self._files.get(target_of(member))
+        if target is None:
+            if version is not None:
+                self.wanted.add(member)
             return
-        yield Found(
+        if member.type is MemberType.SYMBOLIC_LINK:
+            return  # the bytes were told where they lie
+        yield replace(
+            target,
             path=member.path,
             member=member.path,
-            kind=target.kind if target else FoundKind.FILE,
-            filename=name if version else target.filename if target else name,
-            version=version or (target.version if target else None),
-            sha256=target.sha256 if target else None,
-            size=target.size if target else None,
-            intact=target.intact if target else None,
+            filename=name if version else target.filename,
             how=f"a hard link to {_short(member.target)}",
+        )
+
+    def _directory(self, info: Info) -> Found:
+        linked = self._infos.at(info.target) if info.target else None
+        stored = info.is_stored or info.directory.startswith(tuple(self._sources))
+        how = "its metadata is unpacked here" if stored else "it is installed here"
+        if linked is not None:
+            info.stated = info.stated or linked.version
+            how += f", as a link to {_short(info.target)}"
+        elif info.stated is None:
+            how += ", by the name of the directory"
+        return Found(
+            path=info.directory,
+            member=next((m for m in info.members if m.endswith(STATING)), info.members[0]),
+            kind=FoundKind.UNPACKED if stored else FoundKind.INSTALLED,
+            filename=info.directory.rpartition("/")[2],
+            version=info.version,
+            how=how,
+            members=tuple(info.members),
+            target="" if info.stated else info.target,
         )
 
     def _named(self, member: Member, name: str, version: str) -> Found:
@@ -153,22 +221,6 @@ class Finder:
         if len(content) < member.size:
             intact = False
         return _file(member, name, version, digest, len(content), how, intact=intact)
-
-    def _metadata(self, member: Member, named: str | None) -> Found:
-        """Metadata of an unpacked or installed distribution. It counts more than the name."""
-        with member.open() as stream:
-            raw, _ = parse_email(stream.read(_METADATA_BYTES))
-        directory = re.sub(r"/(METADATA|PKG-INFO|EGG-INFO/PKG-INFO)$", "", member.path)
-        inside_wheel = any(held_version(p, self._project) for p in directory.split("/")[:-1])
-        stored = inside_wheel or bool(_UV_STORE.search(directory))
-        return Found(
-            path=directory,
-            member=member.path,
-            kind=FoundKind.UNPACKED if stored else FoundKind.INSTALLED,
-            filename=directory.rpartition("/")[2],
-            version=raw.get("version") or named,
-            how="its metadata is unpacked here" if stored else "it is installed here",
-        )
 
     def _unnamed(self, member: Member, name: str) -> Iterator[Found]:
         """A member whose name says nothing: a client's cache, or a file under another name."""

@@ -1,10 +1,8 @@
-"""The members of an archive, in its order, each readable once as it goes by."""
+"""The members of a tar file, in its order, each readable once as it goes by."""
 
 from __future__ import annotations
 
 import io
-import os
-import re
 import struct
 import tarfile
 import threading
@@ -14,40 +12,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Self
 
-from probes.archives.streams import BROKEN_STREAM, Cut, Forward, Unopened, decompressed
+from probes.archives.streams import BROKEN_STREAM, Cut, Forward, Unopened
 
-__all__ = [
-    "DAMAGED",
-    "Member",
-    "MemberType",
-    "is_nested",
-    "is_nested_name",
-    "members_inside",
-    "members_of",
-]
+__all__ = ["DAMAGED", "Member", "MemberType", "tar_members"]
 
 # A cache of a node_modules-like tree has a million.
 _MAX_MEMBERS = 10_000_000
 # pax headers and long names are read whole; real ones have some hundred bytes.
 _MAX_EXTENSION_BYTES = 2**20
-# Of a zip file: 46 bytes and the name for each member.
-_MAX_DIRECTORY_BYTES = 512 * 2**20
 # tar fills its last block of 10 kB with zeros; more is not of any archive.
 _MAX_TRAILING_READS = 64
-_END_OF_DIRECTORY = b"PK\x05\x06"
-_END_BYTES = 22 + 65535
+# A header takes 15 microseconds. Names that count upwards shrink most, to some ten bytes.
+_MEMBERS_UNQUESTIONED = 20_000
+_LEAST_BYTES_A_MEMBER = 4
 _EXTENSIONS = (
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
 )
-
-_NESTED = (
-    *(".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2"),
-    *(".zip", ".pex", ".pyz"),
-)
-# PROJECT-VERSION.tar.gz (PEP 625) and its older forms.
-_RELEASE = re.compile(r"[a-z0-9][a-z0-9._-]*-v?\d[^/]*\.(tar\.(gz|bz2|xz)|tgz|zip)$")
-_MAX_NESTED_ZIP_BYTES = 256 * 2**20
 
 DAMAGED = (
     *BROKEN_STREAM,
@@ -88,51 +69,65 @@ class Member:
     open: Callable[[], BinaryIO]
 
 
-def members_of(file: BinaryIO, stop: threading.Event) -> Iterator[Member]:
-    """Go through an archive: tar, plain or compressed, or zip.
+def tar_members(
+    stream: Forward, stop: threading.Event, *, needs_mark: bool = True
+) -> Iterator[Member]:
+    """Go through a tar file that is decompressed.
 
     Args:
-        file: seekable, for zip files.
-        stop: ends the work.
-
-    Raises:
-        Unopened: it is no archive that can be read.
-        Cut: a bound was reached, or the work was stopped.
-        OSError and those in `DAMAGED`: it is damaged, or ends early.
+        needs_mark: whether one that ends without the mark of its end is damaged, though what it
+            was compressed with says that all of it is here.
     """
-    stream = decompressed(file, stop)
-    if stream is None:
-        file.seek(0)
-        return _zip_members(file, stop)
-    return _tar_members(stream, stop)
+    try:
+        archive = tarfile.open(  # noqa: SIM115  # it is closed by the `with` below
+            fileobj=stream, mode="r:", tarinfo=_Header, errorlevel=0
+        )
+    except tarfile.ReadError as error:
+        raise Unopened(f"it is no tar file: {error}") from error
+    with archive:
+        number = 0
+        while (header := archive.next()) is not None:
+            number += 1
+            if number > _MEMBERS_UNQUESTIONED or stop.is_set():
+                _check(number, stream, stop)
+            stream.fills_block = False
+            yield _tar_member(archive, header)
+            if not needs_mark and stream.is_checked and header.isreg() and not header.issparse():
+                _forgive(stream, header.offset_data + header.size)
+            archive.members.clear()  # type: ignore[attr-defined]  # else all are kept in memory
+        ended_by = getattr(archive, "ended_by", "")
+    if ended_by == "EmptyHeaderError" and stream.is_checked and not needs_mark:
+        return
+    if ended_by != "EOFHeaderError":
+        raise tarfile.ReadError("it ends without the mark that ends a tar file")
+    _read_behind(stream)
 
 
-def is_nested(member: Member) -> bool:
-    """Say whether a member is called like an archive of its own, and not like a release.
-
-    A source archive is a leaf: what lies in it is not installed from there.
-    """
-    return member.type is MemberType.FILE and is_nested_name(member.path.rpartition("/")[2])
-
-
-def is_nested_name(name: str) -> bool:
-    """Say whether a file is called like an archive, and not like a release."""
-    name = name.lower()
-    return name.endswith(_NESTED) and not _RELEASE.match(name)
+def _forgive(stream: Forward, content_end: int) -> None:
+    """Let the stream end behind a member's content, where `umoci insert` writes no zeros."""
+    if stream.tell() < content_end:
+        stream.seek(content_end)
+    stream.fills_block = stream.tell() == content_end
 
 
-def members_inside(member: Member, stop: threading.Event) -> Iterator[Member]:
-    """Go through an archive that is a member of another one. Raises as `members_of`."""
-    stream = io.BufferedReader(member.open())  # type: ignore[type-var]  # it reads
-    if stream.peek(2)[:2] == b"PK":
-        content = stream.read(_MAX_NESTED_ZIP_BYTES + 1)
-        if len(content) > _MAX_NESTED_ZIP_BYTES:
-            raise Cut("a zip file in an archive is read up to 256 MiB")
-        return _zip_members(io.BytesIO(content), stop)
-    content_stream = decompressed(stream, stop)
-    if content_stream is None:
-        raise Unopened("it is no archive")
-    return _tar_members(content_stream, stop)
+def _check(number: int, stream: Forward, stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Cut("reading it was stopped")
+    if number > _MAX_MEMBERS:
+        raise Cut("it has too many members")
+    if number > stream.packed / _LEAST_BYTES_A_MEMBER:
+        raise Cut(f"it has {number} members in {stream.packed} bytes, as bombs do")
+
+
+def _read_behind(stream: Forward) -> None:
+    """Read what lies behind the mark: zeros, and the checksum that shows whether all was right."""
+    for _ in range(_MAX_TRAILING_READS):
+        piece = stream.read()
+        if piece.count(0) != len(piece):
+            raise Cut("something lies behind the mark that ends the tar file: is it another one?")
+        if not piece:
+            return
+    raise Cut("more than 16 MB of zeros lie behind the mark that ends the tar file")
 
 
 class _Header(tarfile.TarInfo):
@@ -155,29 +150,6 @@ class _Header(tarfile.TarInfo):
             raise
 
 
-def _tar_members(stream: Forward, stop: threading.Event) -> Iterator[Member]:
-    try:
-        archive = tarfile.open(  # noqa: SIM115  # it is closed by the `with` below
-            fileobj=stream, mode="r:", tarinfo=_Header, errorlevel=0
-        )
-    except tarfile.ReadError as error:
-        raise Unopened(f"it is no tar file: {error}") from error
-    with archive:
-        number = 0
-        while (header := archive.next()) is not None:
-            number += 1
-            if stop.is_set() or number > _MAX_MEMBERS:
-                raise Cut("reading it was stopped" if stop.is_set() else "it has too many members")
-            yield _tar_member(archive, header)
-            archive.members.clear()  # type: ignore[attr-defined]  # else all are kept in memory
-        if getattr(archive, "ended_by", "") != "EOFHeaderError":
-            raise tarfile.ReadError("it ends without the mark that ends a tar file")
-    # Behind the mark lie zeros, and then the checksum that shows whether all of it was right.
-    for _ in range(_MAX_TRAILING_READS):
-        if not stream.read():
-            return
-
-
 def _tar_member(archive: tarfile.TarFile, header: tarfile.TarInfo) -> Member:
     def content() -> BinaryIO:
         found = archive.extractfile(header) if header.isreg() else None
@@ -197,42 +169,3 @@ def _tar_member(archive: tarfile.TarFile, header: tarfile.TarInfo) -> Member:
         target=header.linkname.removeprefix("./"),
         open=content,
     )
-
-
-def _zip_members(file: BinaryIO, stop: threading.Event) -> Iterator[Member]:
-    _check_directory(file)
-    try:
-        archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile as error:
-        raise Unopened(f"it is no readable zip file: {error}") from error
-    with archive:
-        for info in archive.infolist():
-            if stop.is_set():
-                raise Cut("reading it was stopped")
-            yield _zip_member(archive, info)
-
-
-def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
-    def content() -> BinaryIO:
-        return archive.open(info)  # type: ignore[return-value]  # it reads
-
-    return Member(
-        path=info.filename.removeprefix("./"),
-        size=info.file_size,
-        type=MemberType.OTHER if info.is_dir() else MemberType.FILE,
-        target="",
-        open=content,
-    )
-
-
-def _check_directory(file: BinaryIO) -> None:
-    """Refuse a table of contents that would take all memory: the library reads it at once."""
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - _END_BYTES))
-    tail = file.read(_END_BYTES)
-    at = tail.rfind(_END_OF_DIRECTORY)
-    size = struct.unpack_from("<L", tail, at + 12)[0] if 0 <= at <= len(tail) - 16 else 0
-    # 0xFFFFFFFF stands for a size of its own record (zip64): such a table has millions of members.
-    if size > _MAX_DIRECTORY_BYTES:
-        raise Cut("its table of contents is larger than what is read")
-    file.seek(0)

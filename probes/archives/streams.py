@@ -9,6 +9,7 @@ import lzma
 import os
 import threading
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from auditor.errors import ProbeError
@@ -16,7 +17,7 @@ from auditor.errors import ProbeError
 if TYPE_CHECKING:
     import zstandard
 
-__all__ = ["BROKEN_STREAM", "Cut", "Forward", "Unopened", "decompressed"]
+__all__ = ["BROKEN_STREAM", "Allowance", "Cut", "Forward", "Unopened", "decompressed"]
 
 # GitHub Actions writes `zstd --long=30`: a window of 1 GiB, which common decoders refuse.
 # https://github.com/actions/toolkit/blob/main/packages/cache/src/internal/tar.ts
@@ -25,14 +26,42 @@ _MAX_ZSTD_WINDOW_BYTES = 2**31
 _MAX_XZ_MEMORY_BYTES = 256 * 2**20
 # The largest caches of CI providers have 10 GB, compressed.
 _MAX_UNPACKED_BYTES = 256 * 2**30
-# Zeros shrink to a thousandth with gzip, and much further with the others. Past this much, what
-# unpacks to ten thousand times its size is a bomb.
-_BOMB_RATIO = 10_000
-_BOMB_FROM_BYTES = 2 * 2**30
 _CHUNK_BYTES = 2**18
+_BLOCK_BYTES = 512  # of a tar file
+# What is read at once: between two pieces it is asked whether to stop.
+_MAX_PIECE_BYTES = 2**20
 
 # What decoders raise on damaged input is not a closed set.
 BROKEN_STREAM = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, ValueError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much may come out of how much. Past it, it is a bomb.
+
+    Attributes:
+        from_bytes: so much comes out of anything, unquestioned.
+        ratio: past that, so many bytes for each one that goes in.
+    """
+
+    from_bytes: int
+    ratio: int
+
+    def check(self, unpacked: int, packed: int) -> None:
+        """Raise `Cut` if more came out than comes out of anything honest."""
+        if unpacked > self.from_bytes + self.ratio * packed:
+            raise Cut("it unpacks to hundreds of times its size, as bombs do")
+
+
+# gzip cannot shrink anything to less than 1/1032, and unpacks a gigabyte in a second: layers with
+# a sparse file of gigabytes are honest.
+_GZIP = Allowance(64 * 2**20, 1100)
+# Decompresses as fast, but shrinks zeros to nothing.
+_ZSTD = Allowance(64 * 2**20, 600)
+# Slower: a file of a megabyte takes a second. Text and code shrink to a tenth, and five copies of
+# them to a fiftieth of their size where xz sees them all.
+_SLOW = Allowance(64 * 2**20, 100)
+_PLAIN = Allowance(2**30, 1)
 
 
 class Unopened(ProbeError):
@@ -68,15 +97,30 @@ class Forward(io.BufferedIOBase):
     """What is decompressed, read forwards, until it is more than any honest archive has.
 
     `tarfile` skips by seeking, which is half the work of its own streams.
+
+    Attributes:
+        is_checked: whether a stream that was cut would say so: all compressed ones do.
+        fills_block: whether zeros follow the end, up to the next full block of a tar file.
     """
 
-    def __init__(self, stream: BinaryIO, source: _Counted) -> None:
+    def __init__(
+        self, stream: BinaryIO, source: _Counted, allowance: Allowance, stop: threading.Event
+    ) -> None:
         super().__init__()
         self._stream = stream
         self._source = source
+        self._allowance = allowance
+        self._stop = stop
+        self.is_checked = allowance is not _PLAIN
+        self.fills_block = False
         self._at = 0
         self._last = b""
         self._again = False
+
+    @property
+    def packed(self) -> int:
+        """Bytes that were read of the compressed file."""
+        return self._source.total
 
     def readable(self) -> bool:
         """It is."""
@@ -91,29 +135,41 @@ class Forward(io.BufferedIOBase):
         if whence != os.SEEK_SET or offset < self._at - 1:
             raise ValueError("a place that was passed")
         self._again = offset == self._at - 1  # tarfile looks at the last byte of what it skips
-        while self._at < offset and self.read(min(_CHUNK_BYTES, offset - self._at)):
+        while self._at < offset and self._piece(min(_CHUNK_BYTES, offset - self._at)):
             pass
         return self.tell()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read at most `size` bytes."""
+        """Read at most `size` bytes; fewer only at the end."""
         if self._again and size != 0:
             self._again = False
             return self._last
-        piece = self._stream.read(_CHUNK_BYTES if size is None or size < 0 else size)
+        wanted = _CHUNK_BYTES if size is None or size < 0 else size
+        if wanted <= _MAX_PIECE_BYTES:
+            return self._piece(wanted)
+        pieces: list[bytes] = []
+        while wanted and (piece := self._piece(min(wanted, _MAX_PIECE_BYTES))):
+            pieces.append(piece)
+            wanted -= len(piece)
+        return b"".join(pieces)
+
+    def _piece(self, size: int) -> bytes:
+        if self._stop.is_set():
+            raise Cut("reading it was stopped")
+        piece = self._stream.read(size)
+        if not piece and self.fills_block:
+            piece = bytes(min(size, -self._at % _BLOCK_BYTES))
         if piece:
             self._at += len(piece)
             self._last = piece[-1:]
-            self._check()
+            if self._at > self._allowance.from_bytes:
+                self._check()
         return piece
 
     def _check(self) -> None:
         if self._at > _MAX_UNPACKED_BYTES:
             raise Cut(f"it unpacks to more than {_MAX_UNPACKED_BYTES} bytes")
-        if self._at > _BOMB_FROM_BYTES:
-            ratio = self._at / max(1, self._source.total)
-            if ratio > _BOMB_RATIO:
-                raise Cut(f"it unpacks to {ratio:.0f} times its size, as bombs do")
+        self._allowance.check(self._at, self._source.total)
 
 
 _Source: TypeAlias = io.BufferedReader
@@ -134,13 +190,13 @@ def decompressed(file: BinaryIO, stop: threading.Event) -> Forward | None:
     head = buffered.peek(8)[:8]
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return None
-    stream = _opened(buffered, head)
-    return Forward(stream, counted)
+    stream, allowance = _opened(buffered, head)
+    return Forward(stream, counted, allowance, stop)
 
 
-def _opened(source: io.BufferedReader, head: bytes) -> BinaryIO:
+def _opened(source: io.BufferedReader, head: bytes) -> tuple[BinaryIO, Allowance]:
     if head[:2] == b"\x1f\x8b":
-        return _gzip(source)
+        return _gzip(source), _GZIP
     skippable = head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F  # RFC 8878, 3.1.2
     if head[:4] == b"\x28\xb5\x2f\xfd" or skippable:
         from zstandard import ZstdDecompressor
@@ -148,14 +204,14 @@ def _opened(source: io.BufferedReader, head: bytes) -> BinaryIO:
         reader = ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW_BYTES).stream_reader(
             source, read_across_frames=True
         )
-        return _buffered(_Zstandard(reader))
+        return _buffered(_Zstandard(reader)), _ZSTD
     if head[:6] == b"\xfd7zXZ\x00":
-        return _buffered(_Xz(source))
+        return _buffered(_Xz(source)), _SLOW
     if head[:3] == b"BZh":
-        return cast(BinaryIO, bz2.BZ2File(source))
+        return cast(BinaryIO, bz2.BZ2File(source)), _SLOW
     if head[:4] == b"\x04\x22\x4d\x18":
         raise Unopened("it is compressed with lz4, which is not read; unpack it first")
-    return cast(BinaryIO, source)
+    return cast(BinaryIO, source), _PLAIN
 
 
 def _buffered(decoder: io.RawIOBase) -> BinaryIO:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -15,7 +14,9 @@ from typing import BinaryIO
 
 from auditor.errors import ProbeError
 from auditor.model import Incident
-from probes.archives.members import DAMAGED, MemberType, members_of
+from probes.archives.members import DAMAGED, MemberType
+from probes.archives.nesting import members_of
+from probes.archives.peeking import first_names
 from probes.images.layers import Layer, read_layer
 from probes.kit.disk import NotReadable, open_regular, read_regular
 
@@ -30,8 +31,12 @@ _FIRST_MEMBERS = 16
 _MARKS = ("oci-layout", "index.json", "manifest.json", "repositories", "blobs/sha256")
 _DIGEST = re.compile(r"^(sha256|sha512):([0-9a-f]{64,128})$")
 _BLOB = re.compile(r"^blobs/(sha256|sha512)/([0-9a-f]{64,128})$")
-# docker save before 25, and `podman save --format docker-archive`.
-_OLD_LAYER = re.compile(r"^([^/]+/layer\.tar|[0-9a-f]{64}\.tar)$")
+# docker save before 25, `podman save --format docker-archive`, crane and kaniko.
+_OLD_LAYER = re.compile(r"^([^/]+/layer\.tar|[0-9a-f]{64}\.tar(\.gz)?)$")
+
+
+# crane calls an image's configuration by its digest.
+_CONFIG = re.compile(r"^sha256:[0-9a-f]{64}$")
 
 
 class NoImage(ProbeError):
@@ -84,16 +89,15 @@ def read_images(path: Path, incident: Incident, stop: threading.Event) -> list[I
 
 
 def is_saved_image(path: Path) -> bool:
-    """Say whether a tar file begins as `docker save` and its like write them."""
+    """Say whether an archive begins as `docker save` and its like write them, packed or not."""
     try:
-        with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            names = [archive.next() for _ in range(_FIRST_MEMBERS)]
-    except (OSError, NotReadable, ProbeError, *DAMAGED):
+        return any(_is_mark(name.rstrip("/")) for name in first_names(path, _FIRST_MEMBERS))
+    except (OSError, ProbeError, *DAMAGED):
         return False
-    return any(
-        header is not None and (header.name in _MARKS or _OLD_LAYER.match(header.name))
-        for header in names
-    )
+
+
+def _is_mark(name: str) -> bool:
+    return name in _MARKS or any(p.match(name) for p in (_BLOB, _OLD_LAYER, _CONFIG))
 
 
 def _directory_store(path: Path, incident: Incident, stop: threading.Event) -> _Store:
@@ -182,10 +186,9 @@ def _target(name: str, target: str, kind: MemberType) -> str:
 
 
 def _read(name: str, file: BinaryIO, incident: Incident, stop: threading.Event) -> Layer:
-    try:
-        return read_layer(file, incident, stop)
-    except (ProbeError, OSError, *DAMAGED) as error:
-        return Layer(unread=[f"{name[:90]}: {str(error) or type(error).__name__}"])
+    layer = read_layer(file, incident, stop)
+    layer.unread = [f"{name[:90]}: {text}" for text in layer.unread]
+    return layer
 
 
 def _parsed(name: str, content: bytes) -> object:

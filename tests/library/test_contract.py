@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import tarfile
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,6 +27,7 @@ from tests.probes.laid_caches import (
     pdm_database,
     store_answer,
 )
+from tests.probes.laid_images import Layout, layer
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +76,44 @@ def simple_directory(stage: Stage) -> Mapping[str, object]:
     return {"path": root}
 
 
+def tarball(stage: Stage) -> Mapping[str, object]:
+    packed = stage.directory / "cache.tar"
+    with tarfile.open(packed, "w") as archive:
+        for wheel, _ in stage.story.releases.values():
+            member = tarfile.TarInfo(f"wheels/{wheel.filename}")
+            member.size = len(wheel.content)
+            archive.addfile(member, io.BytesIO(wheel.content))
+    return {"path": packed}
+
+
+def saved_image(stage: Stage) -> Mapping[str, object]:
+    layout = Layout(stage.directory / "image")
+    wheel, _ = stage.story.releases["1.2.3"]
+    content = layer({f"srv/{wheel.filename}": wheel.content})
+    return {"path": layout.index({"digest": layout.image(content)})}
+
+
+def site_packages(stage: Stage) -> Mapping[str, object]:
+    root = stage.directory / "site-packages"
+    info = root / f"{stage.project}-1.2.3.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {stage.project}\nVersion: 1.2.3\n"
+    )
+    (info / "RECORD").write_text("")
+    return {"path": root}
+
+
+def requirements(stage: Stage) -> Mapping[str, object]:
+    path = stage.directory / "requirements.txt"
+    path.write_text(f"{stage.project}==1.2.3\n")
+    return {"path": path}
+
+
+def bucket(stage: Stage) -> Mapping[str, object]:
+    return {"url": "s3://wheels/simple/", "endpoint_url": stage.url}
+
+
 # Every other kind is of a server that speaks more than the stage does: it is asked at an address
 # of devpi's form, and has tests of its own with the real server.
 def elsewhere(stage: Stage) -> Mapping[str, object]:
@@ -84,6 +125,11 @@ PLACES: dict[str, list[Place]] = {
     "uv-cache": [uv_cache],
     "poetry-cache": [poetry_cache],
     "pdm-cache": [pdm_cache],
+    "archive": [tarball],
+    "image": [saved_image],
+    "environment": [site_packages],
+    "lockfile": [requirements],
+    "s3": [bucket],
     "http-cache": [lambda stage: {"url": stage.simple_url}],
     "pypi": [lambda stage: {"url": stage.simple_url}],
     "simple": [lambda stage: {"url": stage.simple_url}, simple_directory],
@@ -110,7 +156,8 @@ def by_url(stage: Stage) -> Mapping[str, object]:
 async def test_every_kind_of_ours_keeps_the_contract(
     kind: ProbeKind, place: Place, tmp_path: Path
 ) -> None:
-    skip = () if kind.name in PLACES else ("healthy",)
+    # The stage is no S3 server either.
+    skip = () if kind.name in PLACES and kind.name != "s3" else ("healthy",)
     await check_kind(kind, place, directory=tmp_path, skip=skip)
 
 

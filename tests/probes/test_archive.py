@@ -7,9 +7,13 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
+import struct
 import subprocess
 import sys
 import tarfile
+import threading
+import time
 import zipfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -20,6 +24,7 @@ import zstandard
 from auditor.lab.artifacts import build_release
 from auditor.model import Fingerprint, HeldState, Observation, Outcome, PinState, Role
 from probes.archive import KIND
+from probes.archives.streams import Allowance, Cut, decompressed
 
 from .conftest import MakeAssignment
 
@@ -128,7 +133,7 @@ async def test_real_pips_cache_is_searched_by_content(look: Look, tmp_path: Path
 
 
 async def test_a_file_under_another_name_is_found_by_its_digest(look: Look, tmp_path: Path) -> None:
-    (tmp_path / "c.zip").write_bytes(zip_of({"cache/0a1b2c": WHEEL.content}))
+    (tmp_path / "c.zip").write_bytes(zip_of({"cache/data.bin": WHEEL.content}))
     assert (await look(tmp_path / "c.zip")).holdings == ()
     (holding,) = (await look(tmp_path / "c.zip", BROKEN)).holdings
     assert (holding.filename, holding.version) == (WHEEL.filename, "1.2.3")
@@ -232,17 +237,58 @@ async def test_a_hard_link_has_the_content_of_what_it_links_to(look: Look, tmp_p
     assert len(seen.holdings) == 2
 
 
-async def test_a_bomb_is_cut_and_never_called_clean(
-    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("probes.archives.streams._BOMB_FROM_BYTES", 2**20)
+def zeros_in_tar() -> bytes:
     header = tarfile.TarInfo("zeros")
-    header.size = 2**26
+    header.size = 2**33
+    return header.tobuf(tarfile.GNU_FORMAT)
+
+
+def bomb_of_zstd() -> bytes:
     packer = zstandard.ZstdCompressor().compressobj()
-    bomb = packer.compress(header.tobuf())
-    bomb += b"".join(packer.compress(bytes(2**20)) for _ in range(64)) + packer.flush()
-    (tmp_path / "c.tar.zst").write_bytes(bomb)
-    seen = await look(tmp_path / "c.tar.zst")
+    begin = packer.compress(zeros_in_tar())
+    zeros = b"".join(packer.compress(bytes(2**24)) for _ in range(32))
+    return begin + zeros + packer.flush()
+
+
+def bomb_of_streams(pack: Callable[[bytes], bytes]) -> bytes:
+    return pack(zeros_in_tar()) + pack(bytes(2**23)) * 200
+
+
+def bomb_of_overlapping_members() -> bytes:
+    """Thousands of entries in the table of contents that all mean the same bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a/" + "0" * 56 + ".body", bytes(2**24))
+    content = stream.getvalue()
+    end = content.rfind(b"PK\x05\x06")
+    (start,) = struct.unpack_from("<L", content, end + 16)
+    table = content[start:end] * 2000
+    counts = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 2000, 2000, len(table), start, 0)
+    return content[:start] + table + counts
+
+
+def bomb_in_memory() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("n.zip", b"PK\x03\x04" + bytes(150 * 2**20))
+    return stream.getvalue()
+
+
+BOMBS: Mapping[str, Callable[[], bytes]] = {
+    "c.tar.zst": bomb_of_zstd,
+    "c.tar.bz2": lambda: bomb_of_streams(bz2.compress),
+    "c.tar.xz": lambda: bomb_of_streams(lzma.compress),
+    "overlapping.zip": bomb_of_overlapping_members,
+    "nested.zip": bomb_in_memory,
+}
+
+
+@pytest.mark.parametrize("name", list(BOMBS))
+async def test_a_bomb_is_cut_and_never_called_clean(look: Look, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(BOMBS[name]())
+    began_s = time.process_time()
+    seen = await look(tmp_path / name)
+    assert time.process_time() - began_s < 5
     assert seen.holdings_complete is False
     assert any("as bombs do" in note for note in seen.notes)
 
@@ -257,6 +303,189 @@ async def test_a_header_of_gigabytes_is_refused_unread(
     seen = await look(tmp_path / "c.tar")
     assert seen.holdings_complete is not True
     assert "header" in " ".join([*seen.notes, seen.detail])
+
+
+def linked(*members: tuple[str, str, bytes]) -> bytes:
+    """A tar file of files and links: path, what it links to or "", content or kind of link."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, target, content in members:
+            header = tarfile.TarInfo(name)
+            if target:
+                header.type, header.linkname = content, target
+                archive.addfile(header)
+            else:
+                header.size = len(content)
+                archive.addfile(header, io.BytesIO(content))
+    return stream.getvalue()
+
+
+METADATA = b"Metadata-Version: 2.1\nName: brokenpkg\nVersion: 1.2.3\n"
+STORED = "home/.cache/uv/archive-v0/abc/brokenpkg-1.2.3.dist-info/METADATA"
+SITE = "app/.venv/lib/python3.12/site-packages/brokenpkg-1.2.3.dist-info"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        linked((STORED, "", METADATA), (f"{SITE}/METADATA", STORED, tarfile.LNKTYPE)),
+        linked((f"{SITE}/METADATA", STORED, tarfile.LNKTYPE)),
+        linked((STORED, "", METADATA), (f"{SITE}/METADATA", f"/{STORED}", tarfile.SYMTYPE)),
+        linked((f"{SITE}/METADATA", f"/{STORED}", tarfile.SYMTYPE)),
+        linked((SITE, f"/{STORED.rpartition('/')[0]}", tarfile.SYMTYPE)),
+        linked((f"{SITE}/RECORD", "", b"brokenpkg/__init__.py,,\n")),
+    ],
+    ids=["hard", "hard alone", "symbolic", "symbolic alone", "directory", "RECORD alone"],
+)
+async def test_an_environment_is_a_pin_however_its_metadata_lies_there(
+    look: Look, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "c.tar").write_bytes(content)
+    seen = await look(tmp_path / "c.tar")
+    assert [(pin.version, SITE in pin.where) for pin in seen.pins] == [("1.2.3", True)]
+
+
+async def test_what_metadata_states_counts_more_than_its_directory_through_links_too(
+    look: Look, tmp_path: Path
+) -> None:
+    stored = STORED.replace("1.2.3", "1.2.4")
+    site = SITE.replace("1.2.3", "1.2.4")
+    content = linked((stored, "", METADATA), (f"{site}/METADATA", stored, tarfile.LNKTYPE))
+    (tmp_path / "c.tar").write_bytes(content)
+    assert [pin.version for pin in (await look(tmp_path / "c.tar")).pins] == ["1.2.3"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+@pytest.mark.parametrize("named", [WHEEL.filename, FIXED.filename])
+@pytest.mark.parametrize("target", ["a/data.bin", "a/blob"])
+async def test_a_link_to_a_wheel_without_its_name_is_that_wheel(
+    look: Look, tmp_path: Path, kind: bytes, named: str, target: str
+) -> None:
+    leads = target if kind == tarfile.LNKTYPE else f"../{target}"
+    content = linked((target, "", WHEEL.content), (f"b/{named}", leads, kind))
+    (tmp_path / "c.tar").write_bytes(content)
+    seen = await look(tmp_path / "c.tar")
+    assert {(h.version, h.sha256) for h in seen.holdings} == {("1.2.3", WHEEL.sha256)}
+    assert seen.holdings_complete is True
+
+
+async def test_a_hard_link_called_as_the_fix_whose_content_is_nowhere_is_not_believed(
+    look: Look, tmp_path: Path
+) -> None:
+    (tmp_path / "c.tar").write_bytes(linked((f"b/{FIXED.filename}", "gone", tarfile.LNKTYPE)))
+    assert (await look(tmp_path / "c.tar")).holdings_complete is False
+
+
+@pytest.mark.parametrize("name", ["wheelhouse-2026.tar.gz", "cache-1.tgz", "w-3.11.zip", "app"])
+async def test_an_archive_that_is_called_like_a_release_is_opened(
+    look: Look, tmp_path: Path, name: str
+) -> None:
+    pack = PACKED["c.zip" if name.endswith("zip") else "c.tar.gz"]
+    inner = pack({f"wheels/{WHEEL.filename}": WHEEL.content})
+    (tmp_path / "c.tar").write_bytes(tar_of({f"a/{name}": inner}))
+    assert [h.sha256 for h in (await look(tmp_path / "c.tar")).holdings] == [WHEEL.sha256]
+
+
+async def test_the_test_data_of_a_source_archive_is_installed_nowhere(
+    look: Look, tmp_path: Path
+) -> None:
+    members = {
+        "other-1.0/tests/bad.zip": b"PK\x03\x04 damaged on purpose",
+        "other-1.0/tests/brokenpkg-1.2.3.dist-info/METADATA": METADATA,
+        "other-1.0/PKG-INFO": b"Name: other\nVersion: 1.0\n",
+    }
+    (tmp_path / "c.tar").write_bytes(tar_of({"other-1.0.tar.gz": gzip.compress(tar_of(members))}))
+    seen = await look(tmp_path / "c.tar")
+    assert seen.pins == ()
+    assert [h.version for h in seen.holdings] == ["1.2.3"]
+    assert seen.holdings_complete is True
+
+
+async def test_a_source_archive_under_another_name_is_found(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "c.tar").write_bytes(tar_of({"a/blob": SDIST.content}))
+    assert [h.version for h in (await look(tmp_path / "c.tar")).holdings] == ["1.2.3"]
+
+
+@pytest.mark.parametrize("name", ["w.tar.lz4", "w.7z", "w.rar", "w.tar.lz"])
+async def test_an_archive_of_a_kind_that_is_not_read_is_told(
+    look: Look, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "c.tar").write_bytes(tar_of({name: b"anything", "last": b"1"}))
+    seen = await look(tmp_path / "c.tar")
+    assert seen.holdings_complete is False
+    assert any(name in note for note in seen.notes)
+
+
+APPLICATION = b"#!/usr/bin/env python3\n" + zip_of(
+    {"__main__.py": b"1", "brokenpkg-1.2.3.dist-info/METADATA": METADATA}
+)
+
+
+@pytest.mark.parametrize("name", ["bin/app", "bin/app.pyz", "bin/app.pex", ""])
+async def test_a_zipped_application_with_an_interpreter_line_is_read(
+    look: Look, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "c").write_bytes(tar_of({name: APPLICATION}) if name else APPLICATION)
+    seen = await look(tmp_path / "c")
+    assert [pin.version for pin in seen.pins] == ["1.2.3"]
+    assert seen.holdings_complete is True
+
+
+async def test_a_zipped_egg_is_installed(look: Look, tmp_path: Path) -> None:
+    egg = zip_of({"EGG-INFO/PKG-INFO": METADATA, "brokenpkg/__init__.py": b""})
+    (tmp_path / "c.tar").write_bytes(tar_of({"site-packages/brokenpkg-1.2.3-py3.11.egg": egg}))
+    assert [pin.version for pin in (await look(tmp_path / "c.tar")).pins] == ["1.2.3"]
+
+
+async def test_a_script_is_no_archive(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "c.tar").write_bytes(tar_of({"bin/pip": b"#!/usr/bin/python3\nprint(1)\n" * 9}))
+    assert (await look(tmp_path / "c.tar")).holdings_complete is True
+
+
+async def test_names_with_the_separator_of_windows_are_paths(look: Look, tmp_path: Path) -> None:
+    content = zip_of({f"wheels/{WHEEL.filename}": WHEEL.content})
+    (tmp_path / "c.zip").write_bytes(content.replace(b"wheels/", b"wheels\\"))
+    assert [h.sha256 for h in (await look(tmp_path / "c.zip")).holdings] == [WHEEL.sha256]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress, bytes])
+async def test_an_image_in_an_archive_is_read(
+    look: Look, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    layer = pack(tar_of({f"{SITE}/METADATA": METADATA}))
+    image = tar_of({f"blobs/sha256/{'0' * 64}": layer, "index.json": b"{}"})
+    for content in (gzip.compress(image), tar_of({"docker/image.tar": image})):
+        (tmp_path / "c.tar").write_bytes(content)
+        assert [pin.version for pin in (await look(tmp_path / "c.tar")).pins] == ["1.2.3"]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress])
+async def test_archives_one_behind_the_other_are_never_called_read(
+    look: Look, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    both = pack(tar_of({"x": b"1"})) + pack(tar_of({WHEEL.filename: WHEEL.content}))
+    (tmp_path / "c").write_bytes(both)
+    seen = await look(tmp_path / "c")
+    assert seen.holdings_complete is False
+    assert any("behind the mark" in note for note in seen.notes)
+
+
+def test_reading_stops_as_soon_as_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.archives.streams._SLOW", Allowance(2**40, 1))
+    (tmp_path / "c.tar.bz2").write_bytes(bomb_of_streams(bz2.compress))
+    stop = threading.Event()
+    timer = threading.Timer(0.05, stop.set)
+    timer.start()
+    began_s = time.monotonic()
+    with (tmp_path / "c.tar.bz2").open("rb") as file:
+        stream = decompressed(file, stop)
+        assert stream is not None
+        with pytest.raises(Cut, match="stopped"):
+            stream.read(2**40)
+    timer.join()
+    assert time.monotonic() - began_s < 2
 
 
 async def test_what_is_no_archive_is_malformed_and_what_is_not_there_unreachable(
@@ -294,13 +523,29 @@ async def test_an_encrypted_member_of_the_project_is_not_called_absent(
     assert any("encrypted" in note for note in seen.notes)
 
 
+async def test_an_encrypted_member_without_a_name_hides_nothing_behind_it(
+    look: Look, tmp_path: Path
+) -> None:
+    content = bytearray(zip_of({"secret": b"x" * 99, f"w/{WHEEL.filename}": WHEEL.content}))
+    content[6] |= 1  # of the first member, in both headers
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "c.zip").write_bytes(content)
+    seen = await look(tmp_path / "c.zip")
+    assert [h.sha256 for h in seen.holdings] == [WHEEL.sha256]
+    assert seen.holdings_complete is False
+
+
 def everything_in(directory: Path) -> list[tuple[str, int]]:
-    return sorted((path.name, path.stat().st_mtime_ns) for path in directory.iterdir())
+    return sorted(
+        (path.name, path.stat().st_mtime_ns + path.stat().st_atime_ns)
+        for path in directory.iterdir()
+    )
 
 
 async def test_the_archive_is_left_as_it_was(look: Look, tmp_path: Path) -> None:
     path = tmp_path / "c.tar.gz"
     path.write_bytes(gzip.compress(tar_of({WHEEL.filename: WHEEL.content})))
+    os.utime(path, (1, 2))
     before = everything_in(tmp_path)
     await look(path)
     assert before == everything_in(tmp_path)

@@ -7,7 +7,8 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Awaitable, Callable, Mapping
+import zipfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,12 @@ from auditor.model import HeldState, Observation, Outcome, PinState, Role
 from probes.image import KIND
 
 from .conftest import MakeAssignment
+from .laid_images import Files, Layout, layer
 
 WHEEL, _ = build_release("brokenpkg", "1.2.3")
 OTHER, _ = build_release("brokenpkg", "1.2.4")
 SITE = "usr/lib/python3.12/site-packages"
 Look = Callable[[Path], Awaitable[Observation]]
-Files = Mapping[str, bytes]
 
 
 def metadata(version: str) -> bytes:
@@ -43,39 +44,6 @@ def look(assign: MakeAssignment) -> Look:
         return await KIND.observe(assign(path=str(path), kind="image", role=Role.PIN))
 
     return look
-
-
-def layer(files: Files) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, content in files.items():
-            header = tarfile.TarInfo(name)
-            header.size = len(content)
-            archive.addfile(header, io.BytesIO(content))
-    return stream.getvalue()
-
-
-class Layout:
-    """An OCI layout in a directory."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        (path / "blobs/sha256").mkdir(parents=True)
-
-    def blob(self, content: bytes) -> str:
-        digest = hashlib.sha256(content).hexdigest()
-        (self.path / "blobs/sha256" / digest).write_bytes(content)
-        return f"sha256:{digest}"
-
-    def document(self, value: object) -> str:
-        return self.blob(json.dumps(value).encode())
-
-    def image(self, *layers: bytes) -> str:
-        return self.document({"layers": [{"digest": self.blob(content)} for content in layers]})
-
-    def index(self, *manifests: Mapping[str, object]) -> Path:
-        (self.path / "index.json").write_text(json.dumps({"manifests": list(manifests)}))
-        return self.path
 
 
 @pytest.fixture
@@ -242,3 +210,127 @@ async def test_an_image_without_the_project_is_absent(look: Look, layout: Layout
 async def test_what_is_not_there_is_unreachable(look: Look, tmp_path: Path) -> None:
     assert (await look(tmp_path / "gone.tar")).outcome is Outcome.UNREACHABLE
     assert (await look(tmp_path)).outcome is Outcome.MALFORMED
+
+
+async def test_what_was_found_before_a_layer_ends_early_is_there(
+    look: Look, layout: Layout
+) -> None:
+    whole = layer({**BROKEN_LAYER, "z": b"x" * 100_000})
+    seen = await look(layout.index({"digest": layout.image(whole[:60_000])}))
+    assert [pin.version for pin in seen.pins] == ["1.2.3"]
+    assert seen.holdings_complete is False
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+async def test_a_compressed_layer_needs_no_mark_at_its_end(
+    look: Look, layout: Layout, pack: Callable[[bytes], bytes]
+) -> None:
+    content_end = 512 + len(metadata("1.2.3"))
+    for end in (1024, content_end):  # with the zeros that fill the block, or as umoci without
+        unmarked = layer(BROKEN_LAYER)[:end]
+        seen = await look(layout.index({"digest": layout.image(pack(unmarked))}))
+        assert [pin.version for pin in seen.pins] == ["1.2.3"]
+        assert seen.holdings_complete is True
+    for end in (content_end - 1, 513, 500):
+        damaged = layer({"first": b"x" * 90, **BROKEN_LAYER})[: 1024 + end]
+        seen = await look(layout.index({"digest": layout.image(pack(damaged))}))
+        assert seen.holdings_complete is False
+    cut = pack(layer({**BROKEN_LAYER, "z": hashlib.sha256().digest() * 100}))[:-40]
+    seen = await look(layout.index({"digest": layout.image(cut)}))
+    assert seen.holdings_complete is False
+
+
+def links(kind: bytes, *pairs: tuple[str, str]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, target in pairs:
+            header = tarfile.TarInfo(name)
+            header.type, header.linkname = kind, target
+            archive.addfile(header)
+    return stream.getvalue()
+
+
+CACHED = "root/uvcache/archive-v0/abc/brokenpkg-1.2.3.dist-info/METADATA"
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+async def test_what_links_to_a_cache_stays_installed_when_the_cache_is_removed(
+    look: Look, layout: Layout, kind: bytes
+) -> None:
+    target = CACHED if kind == tarfile.LNKTYPE else f"/{CACHED}"
+    cache = layer({CACHED: metadata("1.2.3")})
+    upper = links(kind, (info("1.2.3"), target))
+    gone = layer({"root/.wh.uvcache": b""})
+    seen = await look(layout.index({"digest": layout.image(cache, upper, gone)}))
+    assert [(pin.version, pin.state) for pin in seen.pins] == [("1.2.3", PinState.INSTALLED)]
+    assert {h.state for h in seen.holdings} == {HeldState.HELD, HeldState.SHADOWED}
+
+
+async def test_a_link_states_the_version_of_what_it_leads_to_in_a_lower_layer(
+    look: Look, layout: Layout
+) -> None:
+    stored, site = CACHED.replace("1.2.3", "1.2.4"), info("1.2.4")
+    upper = links(tarfile.LNKTYPE, (site, stored))
+    digest = layout.image(layer({stored: metadata("1.2.3")}), upper)
+    assert [p.version for p in (await look(layout.index({"digest": digest}))).pins] == ["1.2.3"]
+
+
+async def test_a_release_is_installed_also_without_the_file_that_states_it(
+    look: Look, layout: Layout
+) -> None:
+    record = f"{SITE}/brokenpkg-1.2.3.dist-info/RECORD"
+    lower = layer({record: b"brokenpkg/__init__.py,,"})
+    seen = await look(layout.index({"digest": layout.image(lower)}))
+    assert [(p.version, p.state) for p in seen.pins] == [("1.2.3", PinState.INSTALLED)]
+    gone = layer({f"{SITE}/brokenpkg-1.2.3.dist-info/.wh.RECORD": b""})
+    seen = await look(layout.index({"digest": layout.image(lower, gone)}))
+    assert [p.state for p in seen.pins] == [PinState.SHADOWED]
+
+
+async def test_compressed_layers_of_crane_and_kaniko_are_read(look: Look, tmp_path: Path) -> None:
+    name = "0" * 64 + ".tar.gz"
+    manifest = json.dumps([{"RepoTags": ["app:1"], "Layers": [name]}]).encode()
+    files = {name: gzip.compress(layer(BROKEN_LAYER)), "manifest.json": manifest}
+    (tmp_path / "saved.tar").write_bytes(layer(files))
+    seen = await look(tmp_path / "saved.tar")
+    assert [pin.version for pin in seen.pins] == ["1.2.3"]
+    assert seen.holdings_complete is True
+
+
+def zipped(files: Files) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+async def test_a_zipped_application_in_a_layer_is_read_and_can_be_hidden(
+    look: Look, layout: Layout
+) -> None:
+    content = zipped({"brokenpkg-1.2.3.dist-info/METADATA": metadata("1.2.3")})
+    lower = layer({"app/run": b"#!/usr/bin/env python3\n" + content})
+    for upper in ({"other": b""}, {"app/.wh.run": b""}, {"app/run": b"#!/bin/sh"}):
+        seen = await look(layout.index({"digest": layout.image(lower, layer(upper))}))
+        is_hidden = "other" not in upper
+        expected = PinState.SHADOWED if is_hidden else PinState.INSTALLED
+        assert [(pin.version, pin.state) for pin in seen.pins] == [("1.2.3", expected)]
+
+
+@pytest.mark.parametrize("names", [("a", "z"), ("z", "a")])
+async def test_a_symbolic_link_to_a_wheel_in_the_layer_is_no_second_one(
+    look: Look, layout: Layout, names: tuple[str, str]
+) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for place in sorted(names):
+            header = tarfile.TarInfo(f"{place}/{OTHER.filename}")
+            if place == names[0]:
+                header.type, header.linkname = tarfile.SYMTYPE, f"/{names[1]}/{OTHER.filename}"
+                archive.addfile(header)
+            else:
+                header.size = len(OTHER.content)
+                archive.addfile(header, io.BytesIO(OTHER.content))
+    seen = await look(layout.index({"digest": layout.image(stream.getvalue())}))
+    assert [(h.version, h.sha256) for h in seen.holdings] == [("1.2.4", OTHER.sha256)]
+    assert seen.holdings_complete is True

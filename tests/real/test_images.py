@@ -45,6 +45,12 @@ class Builder:
         await asyncio.to_thread(change, bundle / "rootfs")
         await self._call("repack", "--image", image, str(bundle))
 
+    async def insert(self, source: Path, target: str) -> None:
+        """Add a layer without unpacking the image; umoci writes it without the mark at its end."""
+        await self._call(
+            *("insert", "--rootless", "--image", f"{self.layout}:app", str(source), target)
+        )
+
     async def _call(self, *arguments: str) -> None:
         done = await run([self._umoci, *arguments], home=self._directory)
         assert done.returncode == 0, done
@@ -114,6 +120,20 @@ async def test_an_image_with_the_fix_alone_is_clean(builder: Builder, upstream: 
     upstream.publish_fix()
     await builder.layer(installed("1.2.4"))
     assert (await audited(upstream, builder.layout)).status is Status.CLEAN
+
+
+async def test_layers_that_umoci_inserts_are_whole(
+    builder: Builder, upstream: Upstream, tmp_path: Path
+) -> None:
+    upstream.publish_fix()
+    for version, status in (("1.2.4", Status.CLEAN), ("1.2.3", Status.PINNED)):
+        root = tmp_path / version
+        (root / SITE).mkdir(parents=True)
+        installed(version)(root)
+        await builder.insert(root / SITE, f"/opt/{version}/site-packages")
+        found = await audited(upstream, builder.layout)
+        assert found.status is status
+        assert not any(reason.code == "unreadable" for reason in found.reasons)
 
 
 async def converted(skopeo: str, builder: Builder, directory: Path) -> list[Path]:
