@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from auditor.contracts import Hop, SourceFacts
 from auditor.model import HeldState, Incident, Location, Observation, PageOutcome
+from auditor.model.file_table import lists_version
 
 __all__ = ["Upstreams", "gone_from", "source_facts"]
 
@@ -30,7 +31,7 @@ def gone_from(observation: Observation) -> frozenset[str]:
         if h.answered not in _GONE or h.state is not HeldState.NOT_HELD
     }
     urls: dict[str, set[str | None]] = {}
-    for page in observation.pages:
+    for page in observation.pages if asked else ():
         for candidate in page.candidates:
             if candidate.filename in asked:
                 urls.setdefault(candidate.filename, set()).add(candidate.url)
@@ -41,7 +42,7 @@ def gone_from(observation: Observation) -> frozenset[str]:
 def source_facts(observation: Observation, incident: Incident) -> SourceFacts:
     """Say what the others are told of the source, once it was looked at."""
     read = [p for p in observation.pages if p.outcome is PageOutcome.OBSERVED]
-    lists_fix = any(incident.is_named_fixed(c.version) for p in read for c in p.candidates)
+    lists_fix = any(lists_version(page.candidates, incident.is_named_fixed) for page in read)
     return SourceFacts(
         name=observation.location,
         lists_fix=lists_fix if read else None,

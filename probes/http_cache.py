@@ -33,7 +33,12 @@ KIND = ProbeKind(
         Setting(
             key="cache_path",
             meaning="directory of nginx's proxy_cache_path, squid's cache_dir (ufs) or Apache's "
-            "CacheRoot, if it is on this machine",
+            "CacheRoot, if it is on this machine; several with a colon between them",
+        ),
+        Setting(
+            key="files_expire",
+            meaning="false: files that are kept here never expire, so that one which is gone from "
+            "every place above may be asked for; not with a proxy_cache_valid for files that ends",
         ),
         Setting(key="via", meaning="forward proxy that caches, such as squid; https is a tunnel"),
         Setting(
@@ -65,10 +70,12 @@ KIND = ProbeKind(
             "without it; never sent to nginx, nor where another cache leaves a sign",
         ),
         TouchNote(
-            request="HEAD, then GET, of each broken file that is gone from all places above",
+            request="with files_expire = false: HEAD, then GET, of each broken file that is gone "
+            "from all places above",
             touch=Touch.INERT,
             proof="what every place of the declared chain answered 404 or 410 for cannot be "
-            "fetched from there",
+            "fetched from there; where a copy may have expired it is not sent, since nginx and "
+            "Varnish can put the 404 in place of the bytes (measured)",
         ),
         TouchNote(
             request="read of the cache's directory (cache_path)",

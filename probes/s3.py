@@ -54,7 +54,13 @@ KIND = ProbeKind(
         TouchNote(
             request="GetObject of static index pages, where role is index",
             touch=Touch.INERT,
-            proof="a page is read as it lies in the bucket; distributions are never read",
+            proof="a page is read as it lies in the bucket",
+        ),
+        TouchNote(
+            request="GetObject of a file that may be a broken one under another name, where no "
+            "header tells (at most 20, of at most 32 MiB)",
+            touch=Touch.INERT,
+            proof="as for HeadObject, and not sent where that is not",
         ),
         TouchNote(
             request="the same, where a header shows a cache in front of the bucket",

@@ -290,8 +290,9 @@ def _parse_find_links(
 
 
 def recognises(met: Met) -> bool:
-    """A directory with wheels in it."""
-    return met.names is not None and any(name.lower().endswith(".whl") for name in met.names)
+    """A directory with wheels in it, or a wheel."""
+    names = (met.path.name,) if met.names is None else met.names
+    return any(name.lower().endswith(".whl") for name in names)
 
 
 KIND = ProbeKind(

@@ -83,8 +83,8 @@ def check_http_url(url: str) -> None:
 
 
 def _shown(url: str) -> str:
-    """Quote an address for a message, without what may be a token in its query."""
-    return repr(re.split(r"[?#]", url, maxsplit=1)[0])
+    """Quote an address for a message, without a login and what may be a token in its query."""
+    return repr(re.sub(r"^([^/]*//)?[^/@]*@", r"\1", re.split(r"[?#]", url, maxsplit=1)[0]))
 
 
 def absolute_path(text: str, directory: Path | None) -> str:

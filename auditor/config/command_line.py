@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,11 @@ def location_element(text: str) -> Mapping[str, object]:
 
 
 def _place(kind: str, locator: str) -> Mapping[str, object]:
+    if kind == "s3" and not locator.lower().startswith("s3://"):
+        raise ValueError(
+            "names no bucket; write s3=s3://BUCKET/PREFIX, and a server that is not Amazon's as "
+            "endpoint_url in a configuration file"
+        )
     if "://" in locator or locator.startswith("file:") or _must_be_url(kind, locator):
         return {"url": locator}
     return {"path": absolute_path(locator, None)}
@@ -117,8 +123,13 @@ def _must_be_url(kind: str, locator: str) -> bool:
 
 
 def _without_secret(text: str) -> str:
+    """Return an option as it may be shown: no login, and nothing that could be a token."""
     label, separator, locator = text.partition("=")
+    if "://" in label or "@" in label:  # the kind was forgotten, and the "=" is one of its query
+        label, separator, locator = "", "", text
     try:
-        return f"{label}{separator}{split_userinfo(locator)[0]}"
+        clean = split_userinfo(locator if "://" in locator else f"//{locator}")[0]
     except ValueError:
         return label
+    shown = clean if "://" in locator else clean.removeprefix("//")
+    return f"{label}{separator}{re.split(r'[?#]', shown, maxsplit=1)[0]}"

@@ -88,8 +88,15 @@ class LocationBuilder:
         if text is None and table.bucket and table.kind == "s3":
             # One place has one address, however it was written: reports and commands show it.
             text = f"s3://{table.bucket}/{table.prefix or ''}"
+        if table.kind == "s3" and table.path is not None:
+            hint = 'write bucket = "NAME", or kind = "wheelhouse" for a directory'
+            self.problems.add((*placed.path, "path"), f"a bucket has no path; {hint}")
         if text is None:
             return Address()
+        if table.kind == "s3" and not text.strip().lower().startswith("s3://"):
+            hint = 'write url = "s3://BUCKET/PREFIX/", and its server as endpoint_url'
+            self.problems.add((*placed.path, "url"), f"names no bucket; {hint}")
+            return Address(url="")
         try:
             return parse_url(text, allow_s3=table.kind == "s3" or table.kind not in RESERVED_KINDS)
         except ValueError as error:

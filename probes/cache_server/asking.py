@@ -133,6 +133,7 @@ class _Asking:
         self._session = session
         self._recorder: EvidenceRecorder = reader.recorder
         self._several = any(one.intermediaries > 1 for one in signs)
+        self._may_expire = assignment.location.settings.get("files_expire") is not False
         self._why_not = _why_not(assignment, session, reader)
         peek = assignment.location.settings.get("peek")
         self._question = choose_question(signs, peek if isinstance(peek, (str, bool)) else None)
@@ -156,13 +157,30 @@ class _Asking:
         return await self._if_gone(file, reason)
 
     async def _if_gone(self, file: AskedFile, reason: str) -> Holding:
-        """Ask all the same where there is nothing left that it could fetch."""
+        """Ask all the same where there is nothing left that it could fetch, nor drop.
+
+        A copy that has expired makes the cache ask above first. Learning of the 404, nginx with
+        `proxy_cache_valid any` and Varnish put that in place of the bytes: then the question
+        itself would remove them. Whether a copy has expired shows on its disk alone.
+        """
         why_not = why_not_ask(self._assignment, file.filename)
+        if why_not is None and self._may_expire:
+            why_not = (
+                "it is gone from every place above, and a plain question could make this cache "
+                "drop a copy that has expired; set files_expire = false if none ever does here"
+            )
         if why_not is None and self._several:
             why_not = "one of the caches in the way may not be among the declared ones"
         if why_not is not None:
             return _holding(file, HeldState.UNKNOWN, f"{reason}; {why_not}")
-        return await ask_for(self._assignment, self._session, self._recorder, file, is_cache=True)
+        return await ask_for(
+            self._assignment,
+            self._session,
+            self._recorder,
+            file,
+            is_cache=True,
+            may_expire=self._may_expire,
+        )
 
     async def _canary(self, file: AskedFile, question: Question) -> str | None:
         """Ask for what nobody has, once for each place that files lie at; None: all is well."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import threading
 from collections.abc import Iterable, Sequence
@@ -28,7 +30,14 @@ from probes.kit.answer import shown
 from probes.kit.conclusion import has_fix
 from probes.kit.evidence import EvidenceRecorder, entries_that_matter
 
-__all__ = ["DirectoryReading", "page_expiry", "read_directory", "variant_hints"]
+__all__ = [
+    "DirectoryReading",
+    "directories_in",
+    "page_expiry",
+    "read_directories",
+    "read_directory",
+    "variant_hints",
+]
 
 _MAX_WITNESSED = 100
 
@@ -63,9 +72,58 @@ class DirectoryReading:
         return bool(found.pages or found.files or found.refusals)
 
     @property
+    def lacks_files(self) -> str:
+        """Why a file that was not found may lie elsewhere all the same; "" if it does not.
+
+        nginx may keep pages in one zone and files in another (`proxy_cache` per `location`): a
+        directory without a single file to install can be that of the pages alone.
+        """
+        found = self.findings
+        if found.keeps_distributions or found.files or self.may_hold_more_in_memory:
+            return ""
+        return (
+            f"no file to install is in {self.path}, of whatever project: it may be the directory "
+            f"of pages alone; name every directory of this cache, with {os.pathsep} between them"
+        )
+
+    @property
     def may_hold_more_in_memory(self) -> bool:
         """Whether the program also keeps answers in memory that it never writes to disk."""
         return Program.SQUID in self.findings.programs
+
+
+def directories_in(setting: str) -> tuple[str, ...]:
+    """Split what names several directories, such as `/srv/pages:/srv/files`."""
+    if Path(setting).is_dir():
+        return (setting,)
+    return tuple(re.split(f"{re.escape(os.pathsep)}(?={re.escape(os.sep)})", setting))
+
+
+def read_directories(
+    paths: Sequence[Path],
+    incident: Incident,
+    recorder: EvidenceRecorder,
+    stop: threading.Event,
+    *,
+    limit_s: float,
+) -> DirectoryReading:
+    """Read every directory of one cache, as if they were one; what cannot be read hides things."""
+    share_s = limit_s / len(paths)
+    readings = [read_directory(p, incident, recorder, stop, limit_s=share_s) for p in paths]
+    good = [reading for reading in readings if not reading.problem]
+    if len(readings) == 1 or not good:
+        return readings[0]
+    whole = Findings()
+    for reading in good:
+        whole.add(reading.findings, reading.path)
+    problems = [reading.problem for reading in readings if reading.problem]
+    whole.complete = whole.complete and not problems
+    return DirectoryReading(
+        path=good[0].path,
+        findings=whole,
+        holdings=tuple(holding for reading in good for holding in reading.holdings),
+        notes=(*problems, *(note for reading in good for note in reading.notes)),
+    )
 
 
 def read_directory(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from probes.cache_server.kept import KeptAnswer
 from probes.cache_server.signs import Program
@@ -69,6 +70,7 @@ class Findings:
         programs: whose files were met.
         entries: how many answers were read.
         strangers: files that are nothing that we know.
+        keeps_distributions: whether a file to install is among them, of whatever project.
         complete: whether nothing was skipped that could hide a file of the project.
         counts: what else was met, by its name.
         examples: places of the things counted, a few of each.
@@ -80,6 +82,7 @@ class Findings:
     programs: set[Program] = field(default_factory=set)
     entries: int = 0
     strangers: int = 0
+    keeps_distributions: bool = False
     complete: bool = True
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -97,6 +100,17 @@ class Findings:
         if len(examples) < _MAX_SHOWN:
             examples.append(shown(place))
         self.complete = self.complete and not hides
+
+    def add(self, other: Findings, home: Path) -> None:
+        """Add what was found in another directory, by its whole paths."""
+        self.files += [replace(file, place=str(home / file.place)) for file in other.files]
+        self.pages += [replace(page, place=str(home / page.place)) for page in other.pages]
+        self.refusals += [(str(home / place), answer) for place, answer in other.refusals]
+        self.programs |= other.programs
+        self.entries += other.entries
+        self.strangers += other.strangers
+        self.keeps_distributions = self.keeps_distributions or other.keeps_distributions
+        self.complete = self.complete and other.complete
 
     def notes(self) -> Iterator[str]:
         """Say in words what was not read."""

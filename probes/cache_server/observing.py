@@ -10,7 +10,12 @@ from auditor.contracts import Assignment
 from auditor.errors import ProbeError
 from auditor.model import FileHosting, HeldState, Hint, Holding, Observation, Outcome
 from probes.cache_server.asking import Remote, broken_files, remote_holdings
-from probes.cache_server.directory import DirectoryReading, read_directory, variant_hints
+from probes.cache_server.directory import (
+    DirectoryReading,
+    directories_in,
+    read_directories,
+    variant_hints,
+)
 from probes.cache_server.lifetime import lifetime_s
 from probes.cache_server.pages import SeenPages, see_pages
 from probes.cache_server.session import CacheSession
@@ -58,9 +63,9 @@ async def _read_disk(
     if path is None:
         return None
     limit_s = assignment.location.timeout_s * share
-    incident, home = assignment.incident, local_path(str(path))
+    incident, homes = assignment.incident, [local_path(each) for each in directories_in(str(path))]
     return await in_thread(
-        lambda stop: read_directory(home, incident, recorder, stop, limit_s=limit_s)
+        lambda stop: read_directories(homes, incident, recorder, stop, limit_s=limit_s)
     )
 
 
@@ -93,7 +98,8 @@ async def _ask(
     if disk is not None and disk.is_complete:
         found = {h.filename for h in disk.holdings if h.state is HeldState.HELD}
         broken = {f.filename for f in broken_files(assignment, reader.pages)}
-        if not disk.may_hold_more_in_memory or (broken and broken <= found):
+        settled = not disk.may_hold_more_in_memory and not disk.lacks_files
+        if settled or (broken and broken <= found):
             return None
     files = broken_files(assignment, reader.pages)
     return await remote_holdings(assignment, session, reader, files, seen.signs)
@@ -149,11 +155,11 @@ def _holdings(
     on_disk = {h.filename for h in disk.holdings if h.state is HeldState.HELD}
     answered = remote.holdings if remote else ()
     more = [h for h in answered if h.filename not in on_disk]
-    if disk.is_complete and not disk.may_hold_more_in_memory:
+    if disk.is_complete and not disk.may_hold_more_in_memory and not disk.lacks_files:
         return disk.holdings, True
     # What squid keeps in memory alone is on no disk: of that only its answers tell.
-    memory = "it is not on its disk" if disk.is_complete else ""
-    return (*disk.holdings, *(_with_reason(h, memory) for h in more)), None
+    reason = disk.lacks_files or ("it is not on its disk" if disk.is_complete else "")
+    return (*disk.holdings, *(_with_reason(h, reason) for h in more)), None
 
 
 def _with_reason(holding: Holding, reason: str) -> Holding:

@@ -20,6 +20,7 @@ from probes.cache_server.recognise import Recogniser
 from probes.cache_server.signs import Program
 from probes.http_stores.disk import Body, OpenFile, opened
 from probes.kit.disk import NotReadable
+from probes.kit.origins import is_artifact_url
 
 __all__ = ["CacheWalk"]
 
@@ -163,6 +164,8 @@ class CacheWalk:
     def _found(self, place: str, answer: KeptAnswer, findings: Findings) -> None:
         findings.entries += 1
         findings.programs.add(answer.program)
+        if not findings.keeps_distributions:
+            findings.keeps_distributions = answer.has_body and is_artifact_url(answer.key)
 
 
 def _sort(item: os.DirEntry[str], place: str, below: list[str], files: list[str]) -> bool:

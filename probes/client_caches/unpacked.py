@@ -14,13 +14,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from packaging.metadata import parse_email
-
 from auditor.model import normalise_project
 from auditor.model.filename import version_in
 from probes.client_caches.home import CacheReading
 from probes.client_caches.walk import entries_of
 from probes.http_stores.disk import Body, opened
+from probes.kit.core_metadata import read_core_metadata
 from probes.kit.disk import NotReadable
 
 __all__ = ["Unpacked", "find_unpacked", "site_packages"]
@@ -123,8 +122,8 @@ def _text(home: str, place: str) -> str | None:
 
 
 def _stated_version(metadata: str | None, project: str) -> str | None:
-    raw, _ = parse_email((metadata or "").encode())
-    name, version = raw.get("name"), raw.get("version")
+    stated = read_core_metadata((metadata or "").encode())
+    name, version = stated.name, stated.version
     return version if name and version and normalise_project(name) == project else None
 
 

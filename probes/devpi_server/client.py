@@ -20,11 +20,12 @@ from typing import Any, NoReturn, TypeVar
 
 from auditor.contracts import Assignment
 from auditor.errors import Denied, Malformed, ProbeError, Unreachable
-from auditor.model import RequestRecord
+from auditor.model import RequestRecord, Touch
 from probes.devpi_server.address import DevpiAddress
 from probes.devpi_server.requests_made import declared_touch
 from probes.kit.access import Access
 from probes.kit.answer import Answer, Headers
+from probes.kit.blocking import InFlight, in_daemon_thread
 from probes.kit.guard import decide
 from probes.kit.origins import origin_of
 from probes.kit.proxies import proxy_for, with_login
@@ -64,7 +65,9 @@ class DevpiClient:
         self._started_s = time.monotonic()
         self._deadline_s = self._started_s + location.timeout_s * _SHARE_OF_TIME
         self._one_at_a_time = asyncio.Lock()
+        self._in_flight = InFlight(assignment.ledger)
         self._closed = False
+        self._answered = False
         self._hub: Any = None  # devpi-client has no types
 
     async def __aenter__(self) -> DevpiClient:
@@ -72,6 +75,7 @@ class DevpiClient:
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
+        self._in_flight.give_up()
         if self._hub is not None:
             self._hub.close()
 
@@ -108,8 +112,16 @@ class DevpiClient:
 
     async def _in_thread(self, work: Callable[[Any], T]) -> T:
         host = origin_of(self.address.root).host_and_port
-        async with self._one_at_a_time, self._assignment.limits.slot(host):
-            return await asyncio.to_thread(self._guarded, work)
+        left_s = max(0.0, self._deadline_s - time.monotonic())
+        try:
+            async with asyncio.timeout(left_s):
+                async with self._one_at_a_time, self._assignment.limits.slot(host):
+                    return await in_daemon_thread(lambda: self._guarded(work), name="devpi")
+        except TimeoutError as error:
+            # The thread may still be at it: the Hub is nobody else's any more.
+            self._closed = True
+            text = "no complete answer in half the time of this location; raise its timeout_s"
+            raise Unreachable(text, connected=self._answered) from error
 
     def _guarded(self, work: Callable[[Any], T]) -> T:
         """Do one piece of work; whatever the library raises becomes an error of ours."""
@@ -171,32 +183,41 @@ class DevpiClient:
         how |= {"stream": True, "allow_redirects": False}
         how["timeout"] = (min(_CONNECT_TIMEOUT_S, left_s), min(_READ_TIMEOUT_S, left_s))
         status: int | None = None
-        sent_at = self._assignment.now()
+        number = self._in_flight.began(self._record(request, touch))
         try:
             response = send(request, **how)
             status = response.status_code
-            return _whole(response, self._read(response))
         finally:
-            self._assignment.ledger.write(
-                RequestRecord(
-                    location=self._assignment.location.name,
-                    method=request.method,
-                    url=self._redactor.url(request.url),
-                    touch=touch,
-                    status=status,
-                    sent_at=sent_at,
-                )
-            )
+            self._in_flight.ended(number, status)
+        self._answered = True
+        return _whole(response, self._read(response))
+
+    def _record(self, request: Any, touch: Touch) -> RequestRecord:
+        return RequestRecord(
+            location=self._assignment.location.name,
+            method=request.method,
+            url=self._redactor.url(request.url),
+            touch=touch,
+            status=None,
+            sent_at=self._assignment.now(),
+        )
 
     def _read(self, response: Any) -> bytes:
+        from urllib3.exceptions import HTTPError
+
         body = bytearray()
-        with response:
-            for chunk in response.iter_content(_CHUNK_BYTES):
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise Malformed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
-                if self._closed or time.monotonic() > self._deadline_s:
-                    raise Unreachable("it did not finish its answer in time", connected=True)
+        try:
+            with response:
+                # Whatever came is looked at, so that who trickles is noticed at each byte.
+                while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+                    body += chunk
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise Malformed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+                    if self._closed or time.monotonic() > self._deadline_s:
+                        raise Unreachable("it did not finish its answer in time", connected=True)
+        except HTTPError as error:
+            text = "the connection broke within the answer, or it cannot be decoded"
+            raise Unreachable(text, connected=True) from error
         return bytes(body)
 
     def _ask(self, hub: Any, method: str, url: str, data: dict[str, str] | None = None) -> Answer:

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO, cast
 
-from packaging.metadata import parse_email
-
 from auditor.model import normalise_project
 from auditor.model.filename import version_in
 from probes.http_stores.disk import Body
+from probes.kit.core_metadata import read_core_metadata
 from probes.kit.disk import NotReadable
 
 __all__ = ["ARCHIVE_MAGIC", "Recognised", "names_project", "read_archive", "traces_of"]
@@ -36,6 +35,10 @@ _MAX_METADATA_BYTES = 8 * 2**20
 _MAX_DIRECTORY_BYTES = 64 * 2**20
 # How much of a source archive of the project is decompressed, at most.
 _MAX_SOURCE_BYTES = 256 * 2**20
+# Code and text shrink to a tenth. What unpacks to more than this many times its size is no source
+# archive, and a cache may have thousands of such small bombs.
+_SOURCE_FROM_BYTES = 4 * 2**20
+_SOURCE_RATIO = 300
 _MAX_TRACED_BYTES = 64 * 2**20
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _END_BYTES = 22 + 65535
@@ -181,8 +184,8 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 def _stated(metadata: bytes, project: str) -> str | None:
     """Return the version that metadata of the project states; None: of another project."""
-    raw, _ = parse_email(metadata)
-    name, version = raw.get("name"), raw.get("version")
+    stated = read_core_metadata(metadata)
+    name, version = stated.name, stated.version
     return version if name and version and normalise_project(name) == project else None
 
 
@@ -201,11 +204,11 @@ def _wheel_name(archive: zipfile.ZipFile, stem: str) -> str:
 class _Bounded(io.RawIOBase):
     """A decompressed stream that ends in an error where a bomb would go on."""
 
-    def __init__(self, stream: BinaryIO, stop: threading.Event) -> None:
+    def __init__(self, stream: BinaryIO, packed: int, stop: threading.Event) -> None:
         super().__init__()
         self._stream = stream
         self._stop = stop
-        self._left = _MAX_SOURCE_BYTES
+        self._left = min(_MAX_SOURCE_BYTES, _SOURCE_FROM_BYTES + _SOURCE_RATIO * packed)
 
     def readable(self) -> bool:
         return True
@@ -226,7 +229,7 @@ def _read_tar(body: Body, project: str, stop: threading.Event) -> Recognised | N
     top, extension = "", ""
     try:
         stream, extension = _decompressed(body)
-        bounded = _Bounded(stream, stop)
+        bounded = _Bounded(stream, body.size, stop)
         with tarfile.open(fileobj=bounded, mode="r|") as archive:
             top, version = _source_version(archive, project)
         if version is None:

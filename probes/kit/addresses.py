@@ -24,7 +24,9 @@ from probes.kit.proxies import proxy_for
 __all__ = ["MAX_ADDRESSES", "AddressBook", "Nodes", "has_route", "lookup", "nodes_behind"]
 
 # More than this many machines behind one name are a delivery network, of which no client sees all.
-MAX_ADDRESSES = 8
+# What is left out may be the stale one, so that it is answered for as not asked.
+MAX_ADDRESSES = 64
+_MAX_SHOWN = 8
 LOOKUP_TIMEOUT_S = 5.0
 _CONNECT_TIMEOUT_S = 1.0
 
@@ -67,10 +69,12 @@ class Nodes:
         addresses: those to be asked apart, in an order that does not change from run to run. Empty:
             the connection finds its own way, because the host is an address already, has only one,
             cannot be looked up, or is left to a proxy.
+        left_out: those that a client can be given as well, and that are too many to be asked.
         notes: what was not told apart or left out, and why.
     """
 
     addresses: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -123,10 +127,10 @@ async def _chosen(origin: Origin, found: Sequence[str]) -> Nodes:
     if beyond:
         notes.append(
             f"{origin.host} stands for {len(reachable)} addresses: only {MAX_ADDRESSES} of them "
-            f"were asked, not {', '.join(beyond[:MAX_ADDRESSES])}"
-            f"{' and more' if len(beyond) > MAX_ADDRESSES else ''}"
+            f"were asked, not {', '.join(beyond[:_MAX_SHOWN])}"
+            f"{' and more' if len(beyond) > _MAX_SHOWN else ''}"
         )
-    return Nodes(addresses=tuple(asked), notes=tuple(notes))
+    return Nodes(addresses=tuple(asked), left_out=tuple(beyond), notes=tuple(notes))
 
 
 def _with_route(host: str, found: Sequence[str]) -> tuple[Sequence[str], list[str]]:
@@ -138,7 +142,7 @@ def _with_route(host: str, found: Sequence[str]) -> tuple[Sequence[str], list[st
         return found, []
     families = " and ".join(f"IPv{version}" for version in sorted({_version(a) for a in lost}))
     return kept, [
-        f"{', '.join(lost[:MAX_ADDRESSES])} of {host} not asked: this machine has no {families} "
+        f"{', '.join(lost[:_MAX_SHOWN])} of {host} not asked: this machine has no {families} "
         "route, so that no client here can use them"
     ]
 

@@ -69,6 +69,7 @@ class IndexReader:
         self._redactor: Redactor = session.redactor
         self._asks_once = is_asked_once(assignment)
         self._down: dict[str, Page] = {}  # by address
+        self._not_asked: Sequence[str] = ()
 
     @property
     def proxy(self) -> str | None:
@@ -92,6 +93,7 @@ class IndexReader:
             for number in range(2, samples + 1):
                 turned = _rotated(views, number - 1)
                 pages += await self._round(url, turned, addresses, number)
+        pages += self._left_out(url, views, len(addresses) * samples + 1)
         self.pages = tuple(sorted(pages, key=lambda page: (views.index(page.view), page.sample)))
         return self.pages
 
@@ -107,7 +109,26 @@ class IndexReader:
             return (None,)
         for note in nodes.notes:
             self._note(note)
+        self._not_asked = nodes.left_out
         return nodes.addresses or (None,)
+
+    def _left_out(self, url: str, views: Sequence[View], sample: int) -> list[Page]:
+        """Say in every view that some address was not asked: whoever is given it may get old pages.
+
+        One stands for all of them. A page that was not read forbids to call the place good.
+        """
+        if not self._not_asked:
+            return []
+        page = Page(
+            view=View.PIP,
+            sample=sample,
+            address=self._not_asked[0],
+            outcome=PageOutcome.SKIPPED,
+            detail=f"{len(self._not_asked)} addresses of this name were not asked, being too many: "
+            "audit them one by one, each as a location of its own",
+            url=self._redactor.url(url),
+        )
+        return [replace(page, view=view) for view in views]
 
     async def _round(
         self, url: str, views: Sequence[View], addresses: Sequence[str | None], number: int
@@ -151,6 +172,7 @@ class IndexReader:
         if PageOutcome.ABSENT not in outcomes or outcomes - {
             PageOutcome.ABSENT,
             PageOutcome.REFUSED,
+            PageOutcome.SKIPPED,
         }:
             return
         try:

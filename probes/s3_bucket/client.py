@@ -13,13 +13,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
 from auditor.contracts import Assignment, Credentials
 from auditor.errors import Malformed, ProbeError, Unreachable
+from probes.kit.blocking import in_daemon_thread
 from probes.kit.origins import Origin, origin_of
 from probes.kit.proxies import proxy_for, proxy_secrets, with_login
 from probes.kit.redaction import Redactor, redact_url
@@ -88,8 +88,7 @@ class S3Client:
         self._thread = threading.local()
         spare_s = min(_SPARE_S, location.timeout_s * _SPARE_SHARE)
         self._deadline_s = time.monotonic() + location.timeout_s - spare_s
-        # Threads of its own: a bucket that hangs must not keep others from reading their disks.
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"s3-{place.bucket}")
+        self._slots = asyncio.Semaphore(_THREADS)
         self._client: Any = None
         self._sender: Sender | None = None
 
@@ -105,7 +104,6 @@ class S3Client:
         self._close()
 
     def _close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
         if self._sender is not None:
             self._sender.close()
         if self._client is not None:
@@ -141,8 +139,9 @@ class S3Client:
             raise Unreachable(text, connected=bool(self.connected)) from error
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._guarded, work)
+        async with self._slots:
+            name = f"s3-{self.place.bucket}"
+            return await in_daemon_thread(lambda: self._guarded(work), name=name)
 
     def _call(self, operation: str, parameters: Parameters) -> Reply:
         from botocore import xform_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from auditor.contracts import Assignment
 from auditor.model import Candidate, Fingerprint, HeldState, Holding, Incident
@@ -13,7 +13,14 @@ from probes.kit.answer import shown
 from probes.kit.evidence import EvidenceRecorder
 from probes.kit.files import held_version
 from probes.s3_bucket.client import S3Client
-from probes.s3_bucket.identity import Identity, ask_identity, identify, listed_identity
+from probes.s3_bucket.identity import (
+    Identity,
+    ask_identity,
+    identify,
+    listed_identity,
+    may_be,
+    read_identity,
+)
 from probes.s3_bucket.listing import StoredObject
 from probes.s3_bucket.search import Found
 
@@ -22,6 +29,10 @@ __all__ = ["Keeper", "command_line"]
 # A release rarely has more than 100 files; each may have a few versions here.
 MAX_ASKED = 500
 _WORKERS = 4
+# Files of which only the bytes tell whether they are a broken one under another name. Few are: the
+# uploads of today's clients have a checksum, and sizes differ.
+MAX_READ = 20
+MAX_READ_BYTES = 32 * 2**20
 _MAX_PROBLEMS = 20
 
 
@@ -32,12 +43,14 @@ class Keeper:
     Attributes:
         client, assignment, recorder: of the location.
         found: what the search found; problems are added to it.
+        read: keys of the files whose bytes were read.
     """
 
     client: S3Client
     assignment: Assignment
     recorder: EvidenceRecorder
     found: Found
+    read: list[str] = field(default_factory=list)
 
     async def holdings(self) -> tuple[Holding, ...]:
         """Return what lies here of the project, and what has the bytes of a broken file."""
@@ -55,6 +68,8 @@ class Keeper:
                 known = await ask_identity(
                     self.client, each.key, each.version_id, current=each.current
                 )
+                if self._is_worth_reading(each, known):
+                    known = await read_identity(self.client, each, known)
             return self._hold(each, known, was_asked=True)
 
         made = await asyncio.gather(*(one(each) for each in stored if each.filename))
@@ -93,7 +108,7 @@ class Keeper:
             return (
                 self._incident.is_broken(version)
                 or self._incident.is_named_fixed(version)
-                or self._has_suspicious_size(each)
+                or any(may_be(listed_identity(each), f) for f in self._incident.fingerprints)
             )
         return bool(each.filename) and self._has_suspicious_size(each)
 
@@ -103,8 +118,9 @@ class Keeper:
     def _hold(self, each: StoredObject, known: Identity, *, was_asked: bool) -> Holding | None:
         version = held_version(each.filename, self._incident.project)
         matched = identify(known, self._incident) or identify(listed_identity(each), self._incident)
-        if version is None and matched is None:
+        if matched is None:
             self._doubt(each, known)
+        if version is None and matched is None:
             return None
         name = matched[0].version if matched and not self._incident.is_broken(version) else None
         size = each.size if known.size is None else known.size
@@ -144,16 +160,35 @@ class Keeper:
         if matched is not None:
             yield f"{matched[1]} are those of a broken artifact"
 
+    def _doubted(self, each: StoredObject, known: Identity) -> tuple[Fingerprint, ...]:
+        """Name the broken files that an object under another name may be, for all that is known.
+
+        The project's own names are doubted even where no size tells: the broken bytes under the
+        name of the fix are what every installer then gets. Of all others only the size is known.
+        """
+        version = held_version(each.filename, self._incident.project)
+        if self._incident.is_broken(version) or identify(known, self._incident):
+            return ()
+        known = known if known.size is not None else replace(known, size=each.size)
+        wanted = (f for f in self._incident.fingerprints if may_be(known, f))
+        return tuple(f for f in wanted if version is not None or _is_sized(f, known))
+
+    def _is_worth_reading(self, each: StoredObject, known: Identity) -> bool:
+        """Whether only its bytes can tell, and somebody's cache does not keep them for it."""
+        size = known.size if known.size is not None else each.size
+        if known.gone or size is None or size > MAX_READ_BYTES or not self.may_ask:
+            return False
+        if len(self.read) >= MAX_READ or not self._doubted(each, known):
+            return False
+        self.read.append(each.key)
+        return True
+
     def _doubt(self, each: StoredObject, known: Identity) -> None:
-        """An object of another name that may be a broken file, and shows no digest to compare."""
-        wanted = [f for f in self._incident.fingerprints if f.size == each.size]
-        settled = all(
-            (f.sha256 and known.sha256) or (f.md5 and known.md5) or (f.crc32 and known.crc32)
-            for f in wanted
-        )
-        if wanted and not settled and len(self.found.problems) < _MAX_PROBLEMS:
-            name = shown(each.key, 200)
-            self.found.problems.append(f"{name} is as large as a broken file, and shows no digest")
+        wanted = self._doubted(each, known)
+        if wanted and len(self.found.problems) < _MAX_PROBLEMS:
+            sized = any(_is_sized(f, known) for f in wanted)
+            why = "is as large as a broken file" if sized else "has a size that cannot be compared"
+            self.found.problems.append(f"{shown(each.key, 200)} {why}, and shows no digest")
 
     def _witness(
         self, each: StoredObject, known: Identity, size: int | None, version: str | None
@@ -193,6 +228,10 @@ def command_line(client: S3Client, service: str, words: Sequence[str]) -> str:
     first, *rest = words
     command += [first, "--bucket", client.place.bucket] if service == "s3api" else [first]
     return shlex.join([*command, *(shown(word, 1100) for word in rest)])
+
+
+def _is_sized(wanted: Fingerprint, known: Identity) -> bool:
+    return wanted.size is not None and wanted.size == known.size
 
 
 def _state(each: StoredObject, known: Identity) -> HeldState:

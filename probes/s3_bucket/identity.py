@@ -1,10 +1,11 @@
-"""Which bytes an object is, without reading them: what may be believed, and what it says."""
+"""Which bytes an object is: what its headers say, what of it may be believed, and what it holds."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 
 from auditor.errors import ProbeError
 from auditor.model import Fingerprint, Incident
@@ -12,7 +13,7 @@ from probes.s3_bucket.client import Reply, S3Client
 from probes.s3_bucket.failures import NotThere
 from probes.s3_bucket.listing import StoredObject
 
-__all__ = ["Identity", "ask_identity", "identify", "listed_identity"]
+__all__ = ["Identity", "ask_identity", "identify", "listed_identity", "may_be", "read_identity"]
 
 # Encrypted with a key of their own, objects have an ETag that is no digest of their content.
 _PLAIN_ENCRYPTION = frozenset({"", "AES256"})
@@ -46,10 +47,7 @@ async def ask_identity(
     client: S3Client, key: str, version_id: str | None, *, current: bool
 ) -> Identity:
     """Ask for the headers of one object. Never raises because of one object."""
-    parameters = {"Key": key, "ChecksumMode": "ENABLED"}
-    # `null` is the only version where none are kept; not every server takes it for an answer then.
-    if version_id is not None and not (current and version_id == "null"):
-        parameters["VersionId"] = version_id
+    parameters = {"ChecksumMode": "ENABLED", **_named(key, version_id, current=current)}
     try:
         reply = await client.call("HeadObject", **parameters)
     except NotThere as error:
@@ -57,6 +55,30 @@ async def ask_identity(
     except ProbeError as error:
         return Identity(problem=str(error))
     return _from_head(reply)
+
+
+async def read_identity(client: S3Client, stored: StoredObject, known: Identity) -> Identity:
+    """Read the bytes of one object for their digest; without them, what was known stays."""
+    try:
+        reply = await client.call(
+            "GetObject", **_named(stored.key, stored.version_id, current=stored.current)
+        )
+    except ProbeError as error:
+        return replace(known, problem=known.problem or str(error))
+    return replace(
+        known,
+        size=len(reply.body),
+        sha256=hashlib.sha256(reply.body).hexdigest(),
+        how=f"{known.how}; its bytes were read",
+        problem="",
+    )
+
+
+def _named(key: str, version_id: str | None, *, current: bool) -> dict[str, str]:
+    # `null` is the only version where none are kept; not every server takes it for an answer then.
+    if version_id is not None and not (current and version_id == "null"):
+        return {"Key": key, "VersionId": version_id}
+    return {"Key": key}
 
 
 def listed_identity(stored: StoredObject) -> Identity:
@@ -120,3 +142,19 @@ def _same(known: Identity, wanted: Fingerprint) -> str:
         return "MD5"
     sized = known.size is not None and wanted.size is not None
     return "size and CRC-32" if sized and known.crc32 and known.crc32 == wanted.crc32 else ""
+
+
+def may_be(known: Identity, wanted: Fingerprint) -> bool:
+    """Whether these bytes could be a broken artifact's, for all that can be compared.
+
+    What an ETag may be settles nothing: it is no digest where objects are encrypted.
+    """
+    pairs = (
+        (known.sha256, wanted.sha256),
+        (known.md5, wanted.md5),
+        (known.crc32, wanted.crc32),
+        (known.size, wanted.size),
+    )
+    if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        return False
+    return any((wanted.sha256, wanted.md5, wanted.crc32, wanted.size))

@@ -1,23 +1,19 @@
-"""How keys of one project may begin: a bucket is searched by these, never listed as a whole."""
+"""How keys of one project may begin: by these a bucket is searched that is too large to list."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from auditor.model import Incident, normalise_project
 from auditor.model.filename import version_in
 
-__all__ = ["is_per_project", "key_beginnings", "spellings"]
+__all__ = ["key_beginnings", "spellings"]
 
 # A name of more parts than this would have too many spellings with separators mixed; it is
 # searched with one separator throughout, as tools write it.
 _SEPARATORS = ("-", "_", ".")
 # A few more than any real project has been seen with.
 MAX_SPELLINGS = 12
-_PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,120}[A-Za-z0-9])?")
-# Directories that sort by digest, date, first letter or number, and so hide a project anywhere.
-_SHARD = re.compile(r"[0-9a-f]{1,3}|[0-9a-f]{16,}|[0-9]{4}(?:[-_.]?[0-9]{2}){0,5}|[0-9]+|[a-z]")
 
 
 def spellings(incident: Incident) -> tuple[str, ...]:
@@ -44,10 +40,3 @@ def _written(incident: Incident) -> Iterator[str]:
 def key_beginnings(incident: Incident) -> tuple[str, ...]:
     """Return how keys of the project's files and directories begin, below any directory."""
     return tuple(f"{name}{sign}" for name in spellings(incident) for sign in ("-", "/"))
-
-
-def is_per_project(directories: Iterable[str]) -> bool:
-    """Say whether directories look as if there were one per project, by their names alone."""
-    names = [name.rstrip("/") for name in directories]
-    shards = sum(1 for name in names if _SHARD.fullmatch(name.lower()))
-    return all(map(_PROJECT.fullmatch, names)) and shards * 4 <= len(names)

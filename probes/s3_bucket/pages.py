@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from auditor.contracts import Assignment
@@ -17,6 +17,7 @@ from auditor.model import (
     Page,
     PageOutcome,
     View,
+    normalise_project,
 )
 from auditor.model.filename import version_in
 from probes.kit.answer import shown
@@ -28,7 +29,6 @@ from probes.kit.rootpage import RootSign, recognise_root
 from probes.s3_bucket.client import Reply, S3Client
 from probes.s3_bucket.failures import NotThere
 from probes.s3_bucket.holdings import Keeper, command_line
-from probes.s3_bucket.names import spellings
 from probes.s3_bucket.search import Found
 
 __all__ = ["IndexPages"]
@@ -66,14 +66,9 @@ class IndexPages:
 
     async def read(self) -> None:
         """Read the index, and compare it with the objects. Never raises because of one page."""
-        html = await self._first(_HTML_NAMES, View.PIP)
-        if html is None:
-            html = await self._root_page()
-        pages = [html]
-        other = await self._json_page()
-        if other is not None:
-            pages.append(other)
-        self.pages = tuple(pages)
+        html = await self._of_each_root(_HTML_NAMES, View.PIP)
+        self._tell_of_spellings()
+        self.pages = (*(html or [await self._root_page()]), *await self._json_pages())
         await self._compare()
 
     @property
@@ -86,15 +81,24 @@ class IndexPages:
             return FileHosting.HERE
         return FileHosting.MIXED if True in here else FileHosting.ELSEWHERE
 
-    def _keys(self, names: Sequence[str]) -> Iterator[str]:
-        prefix = self.client.place.prefix
-        for place in (f"{prefix}simple/", prefix):
-            for spelling in spellings(self.assignment.incident):
-                yield from (f"{place}{spelling}/{name}" for name in names)
+    async def _of_each_root(self, names: Sequence[str], view: View) -> list[Page]:
+        """Read the page below each place that may be the index: nothing says which one is used.
 
-    async def _first(self, names: Sequence[str], view: View) -> Page | None:
-        """Read the page that is there; without the right to list, the one that answers."""
-        keys = list(self._keys(names))
+        They are samples of one view, so that the worse of two that differ counts.
+        """
+        prefix = self.client.place.prefix
+        read = [await self._first(place, names, view) for place in (f"{prefix}simple/", prefix)]
+        pages = [page for page in read if page is not None]
+        if not self.found.listed:  # without the right to list, S3 refuses what is not there
+            pages = [p for p in pages if p.outcome is not PageOutcome.DENIED] or pages[:1]
+        return [replace(page, sample=number) for number, page in enumerate(pages, start=1)]
+
+    async def _first(self, place: str, names: Sequence[str], view: View) -> Page | None:
+        """Read the page that is there; without the right to list, the one that answers.
+
+        Installers ask for the normalised name (PEP 503), and S3 compares case.
+        """
+        keys = [f"{place}{self.assignment.incident.project}/{name}" for name in names]
         if self.found.listed:
             present = self.found.current_keys()
             keys = [key for key in keys if key in present]
@@ -103,27 +107,48 @@ class IndexPages:
                 self.notes.append(f"the index was read from {keys[0]}; there is also {others}")
             return await self._page(keys[0], view) if keys else None
         page: Page | None = None
-        for key in keys[:6]:
+        for key in keys:
             page = await self._page(key, view)
             if page.outcome not in (PageOutcome.ABSENT, PageOutcome.DENIED):
                 return page
         return page if page and page.outcome is PageOutcome.DENIED else None
 
-    async def _json_page(self) -> Page | None:
-        """Read a JSON page beside it: what is in front of the bucket may give it to some clients.
+    def _tell_of_spellings(self) -> None:
+        """Tell of pages under another spelling of the project's name, which nobody is given."""
+        project = self.assignment.incident.project
+        other = sorted(
+            key
+            for key in self.found.current_keys()
+            if key.rpartition("/")[2] in (*_HTML_NAMES, *_JSON_NAMES)
+            and key.rpartition("/")[0].rpartition("/")[2] not in (project, "simple")
+            and normalise_project(key.rpartition("/")[0].rpartition("/")[2]) == project
+        )
+        if other:
+            self.hints.append(
+                Hint(
+                    code="misspelt-page",
+                    text=f"An index page lies under a spelling that no installer asks for: pip and "
+                    f"uv ask for {project}/, and S3 compares case.",
+                    expected=f"a page in {project}/",
+                    observed=_some(other),
+                )
+            )
+
+    async def _json_pages(self) -> list[Page]:
+        """Read JSON pages beside it: what is in front of the bucket may give them to some clients.
 
         A bucket does not negotiate, so that this is no page of its own for anybody.
         """
         if not self.found.listed:
-            return None
-        page = await self._first(_JSON_NAMES, View.UV)
-        if page is None or page.content_type != _JSON_TYPE:
-            return None
-        self.notes.append(
-            "there is a JSON page too; it is shown as the view uv, which gets it only where "
-            "something in front of the bucket negotiates"
-        )
-        return page
+            return []
+        pages = await self._of_each_root(_JSON_NAMES, View.UV)
+        pages = [page for page in pages if page.content_type == _JSON_TYPE]
+        if pages:
+            self.notes.append(
+                "there is a JSON page too; it is shown as the view uv, which gets it only where "
+                "something in front of the bucket negotiates"
+            )
+        return pages
 
     async def _root_page(self) -> Page:
         """Without a page of the project, read the one at the top: all files, or all projects."""
@@ -141,8 +166,8 @@ class IndexPages:
     def _no_index(self) -> Page:
         """Tell an index without the project from a place that is no index at all."""
         place = self.client.place
-        layout = self.found.layout
-        is_index = layout is not None and f"{place.prefix}simple/" in layout.root.directories
+        root = self.found.root
+        is_index = root is not None and f"{place.prefix}simple/" in root.directories
         detail = (
             "no page of the project is here"
             if is_index

@@ -22,6 +22,7 @@ from auditor.contracts import Assignment
 from auditor.errors import GuardRefused, Malformed, ProbeError, Unreachable
 from auditor.model import RequestRecord, Touch
 from probes.kit.answer import Headers, shown
+from probes.kit.blocking import InFlight
 from probes.kit.freshness import foreign_cache_signs
 from probes.kit.guard import decide
 from probes.kit.origins import Origin, origin_of
@@ -97,10 +98,12 @@ class Sender:
         self._session = session
         self._redactor = redactor
         self._deadline_s = deadline_s
+        self._in_flight = InFlight(assignment.ledger)
 
     def close(self) -> None:
         """Send nothing more, and give up the connections."""
         self.closed = True
+        self._in_flight.give_up()
         self._session.close()
 
     def send(self, request: Any, operation: str) -> tuple[Any, Sent]:
@@ -113,14 +116,14 @@ class Sender:
         """
         touch = self._checked(request, operation)
         status: int | None = None
-        sent_at = self._assignment.now()
+        number = self._in_flight.began(self._record(request, touch, self._assignment.now()))
         self.connected = bool(self.connected)
         try:
             request.stream_output = True
             response = self._session.send(request)
             status = response.status_code
         finally:
-            self._record(request, touch, status, sent_at)
+            self._in_flight.ended(number, status)
         self.connected = True
         with _released(response.raw):
             limit = MAX_OBJECT_BYTES if operation == "GetObject" else MAX_XML_BYTES
@@ -174,7 +177,8 @@ class Sender:
 
     def _read(self, raw: Any, limit: int) -> bytes:
         body = bytearray()
-        for chunk in raw.stream(_CHUNK_BYTES, decode_content=False):
+        # Whatever came is looked at, so that a server which trickles is noticed at each byte.
+        while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
             body += chunk
             if len(body) > limit:
                 raise Malformed(f"the answer is larger than {limit} bytes")
@@ -182,16 +186,14 @@ class Sender:
                 raise Unreachable("it did not finish its answer in time", connected=True)
         return bytes(body)
 
-    def _record(self, request: Any, touch: Touch, status: int | None, sent_at: datetime) -> None:
-        self._assignment.ledger.write(
-            RequestRecord(
-                location=self._assignment.location.name,
-                method=request.method,
-                url=self._redactor.scrub(_unsigned(request.url)),
-                touch=touch,
-                status=status,
-                sent_at=sent_at,
-            )
+    def _record(self, request: Any, touch: Touch, sent_at: datetime) -> RequestRecord:
+        return RequestRecord(
+            location=self._assignment.location.name,
+            method=request.method,
+            url=self._redactor.scrub(_unsigned(request.url)),
+            touch=touch,
+            status=None,
+            sent_at=sent_at,
         )
 
 

@@ -10,7 +10,7 @@ from probes.s3_bucket.listing import ListPage, list_versions
 
 __all__ = ["VersionSight", "look_at_versions"]
 
-_SURVEY_KEYS = 100
+_SURVEY_KEYS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

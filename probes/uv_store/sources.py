@@ -15,13 +15,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from packaging.metadata import parse_email
-
 from auditor.model import Fingerprint, HeldState, Holding, Incident, normalise_project
 from auditor.model.filename import version_in
 from probes.client_caches.home import CacheReading
 from probes.client_caches.walk import walk
 from probes.http_stores.disk import Body, opened
+from probes.kit.core_metadata import read_core_metadata
 from probes.kit.disk import NotReadable
 from probes.kit.evidence import EvidenceRecorder
 from probes.uv_store.archives import References, sought_by
@@ -127,11 +126,10 @@ def _stated(home: Path, place: str) -> tuple[str | None, str | None]:
     try:
         with opened(f"{home}/{place}") as file:
             size = min(file.size, _MAX_METADATA_BYTES)
-            raw, _ = parse_email(Body(file.descriptor, 0, size).whole())
+            stated = read_core_metadata(Body(file.descriptor, 0, size).whole())
     except (OSError, NotReadable):
         return None, None
-    name = raw.get("name")
-    return (normalise_project(name) if name else None), raw.get("version")
+    return (normalise_project(stated.name) if stated.name else None), stated.version
 
 
 def _source(

@@ -17,11 +17,14 @@ from urllib.parse import parse_qs, urlsplit
 from auditor.contracts import Assignment, Credentials, Ledger
 from auditor.model import Incident, Location, Observation, Outcome, Role, Vantage
 from probes.s3 import KIND
+from probes.s3_bucket import search
 from tests.bench.measure import Goal, Measure, interleaved, median_ratio
 
 __all__ = ["bucket_goals"]
 
-FEW, MANY = 100, 100_000
+# Beyond what is listed by the way, which is set to so many pages here.
+SWEEP_PAGES = 2
+FEW, MANY = 5_000, 100_000
 RELEASES = 25
 PROJECT = "project00050"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -30,8 +33,8 @@ _ROOTS = {"versions": "ListVersionsResult", "versioning": "VersioningConfigurati
 
 def bucket_goals(rounds: int, *, quick: bool) -> Iterator[Goal]:
     """Measure one project among few and among many keys."""
-    many = 1_000 if quick else MANY
-    with serving(_keys(FEW)) as small, serving(_keys(many)) as large:
+    many = 2 * FEW if quick else MANY
+    with _swept_at_most(), serving(_keys(FEW)) as small, serving(_keys(many)) as large:
         found = interleaved({"small": _looking(small), "large": _looking(large)}, rounds)
     yield Goal(
         name=f"s3: one project among {many:,} keys of a bucket, wall",
@@ -50,6 +53,15 @@ def bucket_goals(rounds: int, *, quick: bool) -> Iterator[Goal]:
         floor=f"the same of {1000 * pages[0]:,} keys",
         note=f"{peaks[1] / 2**20:.1f} MB",
     )
+
+
+@contextmanager
+def _swept_at_most() -> Iterator[None]:
+    usual, search.SWEEP_PAGES = search.SWEEP_PAGES, SWEEP_PAGES
+    try:
+        yield
+    finally:
+        search.SWEEP_PAGES = usual
 
 
 def _keys(count: int) -> list[str]:

@@ -97,6 +97,23 @@ def test_a_password_in_a_location_shows_in_no_message() -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http-cache=http://u:hush@127.0.0.1:1/simple/?token=hush",
+        "http-cache=http://127.0.0.1:1/simple/#hush",
+        "simple=u:hush@127.0.0.1:1/simple/?token=hush",
+        "http://u:hush@127.0.0.1:1/simple/?token=hush",  # the kind was forgotten
+        "simpel=http://[::1/?hush",
+        "s3=http://u:hush@127.0.0.1:1/b?hush",
+    ],
+)
+def test_no_token_in_a_location_shows_in_any_message(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        located(text)
+    assert "hush" not in str(caught.value)
+
+
 def test_options_win_over_the_environment_and_the_file() -> None:
     document = parse_document("[audit]\ntimeout_s = 3\n" + GOOD, name="audit.toml")
     changed = apply_question(document, question("simple=http://127.0.0.1:1/", timeout_s="7"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from auditor.config import parse_document, resolve
@@ -75,3 +77,22 @@ def test_keys_are_credentials_and_never_settings(resolve_text: Resolve) -> None:
     found = resolved.credentials["wheels"]
     assert (found.username, found.password, found.token) == ("AKIA", "canary", "t")
     assert "canary" not in repr(resolved.plan)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('url = "http://127.0.0.1:9000/wheels/"', 'url: names no bucket; write url = "s3://'),
+        ('url = "wheels"', "url: names no bucket"),
+        ('path = "wheels"', "path: a bucket has no path"),
+    ],
+)
+def test_what_is_no_bucket_is_refused(resolve_text: Resolve, line: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(problem)):
+        bucket(resolve_text, line)
+
+
+@pytest.mark.parametrize("locator", ["wheels", "http://127.0.0.1:9000/wheels", "/srv/wheels"])
+def test_the_command_line_takes_no_other_address_for_a_bucket(locator: str) -> None:
+    with pytest.raises(ConfigError, match=r"names no bucket; write s3=s3://.*endpoint_url"):
+        located(f"s3={locator}")

@@ -9,7 +9,6 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from auditor.contracts import GuardPolicy
 from auditor.lab.artifacts import build_release, build_wheel
 from auditor.model import Fingerprint, HeldState, Incident, Observation, Outcome
+from auditor.observations import encode
 from probes.cache_server.directory import DirectoryReading, read_directory
 from probes.cache_server.formats import read_apache, read_kept
 from probes.cache_server.kept import Damaged, KeptAnswer
@@ -368,7 +368,7 @@ async def test_names_with_escapes_and_keys_with_secrets_come_out_harmless(
     keep("nginx", tmp_path, 2, f"{PAGE}?token=c0ffee", page("1.2.3"), kind=JSON_TYPE)
 
     found = await observed_inert(assign, tmp_path)
-    text = msgspec.json.encode(found).decode()
+    text = encode(found).decode()
 
     assert [h.filename for h in found.holdings] == [BROKEN.filename]
     assert "c0ffee" not in text

@@ -10,7 +10,16 @@ import pytest
 from aiohttp import web
 
 from auditor.contracts import Hop, SourceFacts
-from auditor.model import Fingerprint, HeldState, Holding, Observation, PageOutcome, Touch, View
+from auditor.model import (
+    Fingerprint,
+    HeldState,
+    Holding,
+    Observation,
+    PageOutcome,
+    SettingValue,
+    Touch,
+    View,
+)
 from probes.cache_server.lifetime import lifetime_s, page_life
 from probes.cache_server.questions import CANARY
 from probes.cache_server.signs import Program, State, signs_of
@@ -340,8 +349,9 @@ async def test_pages_are_asked_one_after_the_other_with_each_clients_literal_hea
     assert {page.outcome for page in found.pages} == {PageOutcome.OBSERVED}
 
 
+@pytest.mark.parametrize("upstream", ["source", None], ids=["declared", "not declared"])
 async def test_a_cache_of_a_source_without_the_fix_is_asked_once(
-    serve: Serve, assign: MakeAssignment
+    upstream: str | None, serve: Serve, assign: MakeAssignment
 ) -> None:
     async def old(request: web.Request) -> web.StreamResponse:
         return page_response(json_page(entry("1.2.3")), Server="nginx")
@@ -350,7 +360,7 @@ async def test_a_cache_of_a_source_without_the_fix_is_asked_once(
     work = assign(f"{server.url}/simple/", kind="http-cache", samples=3)
     work = replace(
         work,
-        location=replace(work.location, upstream="source"),
+        location=replace(work.location, upstream=upstream),
         source=SourceFacts(name="source", lists_fix=False),
     )
 
@@ -364,17 +374,24 @@ async def test_a_chain_that_ends_in_404_opens_the_way_unless_a_cache_is_undeclar
 ) -> None:
     filename = "brokenpkg-1.2.3-py3-none-any.whl"
     gone = (Hop(name="source", kind="pypi", gone=frozenset({filename})),)
-    for fields, state in (
-        ({"Server": "nginx"}, HeldState.NOT_HELD),
-        ({"Server": "nginx", "Via": "1.1 one, 1.1 two"}, HeldState.UNKNOWN),
+    forever: dict[str, SettingValue] = {"files_expire": False}
+    for fields, settings, state in (
+        ({"Server": "nginx"}, forever, HeldState.NOT_HELD),
+        ({"Server": "nginx", "Via": "1.1 one, 1.1 two"}, forever, HeldState.UNKNOWN),
+        # Asked for a copy that has expired, nginx may put the 404 in place of the bytes.
+        ({"Server": "nginx"}, {}, HeldState.UNKNOWN),
+        (VARNISH, {}, HeldState.UNKNOWN),
+        (SQUID, {}, HeldState.UNKNOWN),
     ):
         server = await serve(Front(fields, (500, {}), (404, {})))  # type: ignore[arg-type]  # a callable object
-        work = replace(assign(f"{server.url}/simple/", kind="http-cache"), upstreams=gone)
+        work = assign(f"{server.url}/simple/", kind="http-cache", settings=settings)
+        work = replace(work, upstreams=gone)
 
         found = await KIND.observe(work)
 
         assert only(found).state is state
-        assert heads(server) == ([filename] if state is HeldState.NOT_HELD else [])
+        files = [name for name in heads(server) if name != CANARY]
+        assert files == ([filename] if state is HeldState.NOT_HELD else [])
 
 
 async def test_hops_and_lifetime_stand_beside_each_page(
@@ -416,7 +433,7 @@ async def test_a_directory_without_trace_of_the_project_is_doubted_if_its_page_m
     lifetime: str, state: str, serve: Serve, assign: MakeAssignment, tmp_path: Path
 ) -> None:
     """A mistyped path must not pass for a cache that keeps nothing."""
-    nginx_entry(tmp_path, "http://other.example/x", b"something else")
+    nginx_entry(tmp_path, "http://other.example/x-1.0.tar.gz", b"something else")
     front = Front({"Server": "nginx", "Cache-Control": lifetime}, (500, {}))
 
     found, _ = await look(serve, assign, front, settings={"cache_path": str(tmp_path)})
@@ -427,6 +444,46 @@ async def test_a_directory_without_trace_of_the_project_is_doubted_if_its_page_m
     else:
         assert found.holdings == ()
         assert found.holdings_complete is True
+
+
+PAGE_KEY = "http://s.example/simple/brokenpkg/"
+FILE_KEY = "http://s.example/packages/brokenpkg-1.2.3-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("files", "named", "states", "complete"),
+    [
+        ([FILE_KEY], "pages", [HeldState.UNKNOWN], None),
+        ([FILE_KEY], "pages:files", [HeldState.HELD], True),
+        (["http://s.example/packages/other-1.0.tar.gz"], "pages:files", [], True),
+        ([FILE_KEY], "pages:missing", [HeldState.UNKNOWN], None),
+        ([], "pages:files", [HeldState.UNKNOWN], None),
+    ],
+    ids=["pages alone", "both", "both without it", "one is missing", "no file at all"],
+)
+async def test_the_zone_of_pages_proves_nothing_about_files(
+    files: list[str],
+    named: str,
+    states: list[HeldState],
+    complete: bool | None,
+    serve: Serve,
+    assign: MakeAssignment,
+    tmp_path: Path,
+) -> None:
+    """nginx may keep each in a directory of its own; that of the files is the one that counts."""
+    nginx_entry(tmp_path / "pages", PAGE_KEY, json_page(entry("1.2.4")), kind=JSON_TYPE)
+    (tmp_path / "files").mkdir()
+    for key in files:
+        nginx_entry(tmp_path / "files", key, b"PK whatever")
+    paths = ":".join(str(tmp_path / name) for name in named.split(":"))
+
+    front = Front({"Server": "nginx"}, (500, {}))
+    found, _ = await look(serve, assign, front, settings={"cache_path": paths})
+
+    assert [h.state for h in found.holdings] == states
+    assert found.holdings_complete is complete
+    if named == "pages":
+        assert "it may be the directory of pages alone" in only(found).how
 
 
 async def test_a_file_that_was_replaced_is_asked_for_under_its_old_address_as_well(

@@ -15,13 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.lab.artifacts import build_sdist, build_wheel
 from auditor.model import Fingerprint, HeldState, Observation, Outcome, Role, Status
+from auditor.observations import encode
 from probes.pdm_cache import KIND
 from probes.pdm_store import database as store
 from probes.pdm_store.freshness import expires_at
@@ -43,7 +43,7 @@ def look(assign: MakeAssignment) -> Look:
     def run(path: Path, *prints: Fingerprint) -> Observation:
         location = assign(path=str(path), kind="pdm-cache", role=Role.STORE, fingerprints=prints)
         observation = asyncio.run(_observe(location))
-        msgspec.json.encode(observation)  # whatever was met can be stored
+        encode(observation)  # whatever was met can be stored
         return observation
 
     async def _observe(assignment: object) -> Observation:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.lab.artifacts import build_sdist, build_wheel
 from auditor.model import Fingerprint, HeldState, Observation, Outcome, Role, Status
+from auditor.observations import encode
 from probes.http_stores import disk as store_disk
 from probes.poetry_cache import KIND
 
@@ -31,7 +31,7 @@ def look(assign: MakeAssignment) -> Look:
     def run(path: Path, *prints: Fingerprint) -> Observation:
         location = assign(path=str(path), kind="poetry-cache", role=Role.STORE, fingerprints=prints)
         observation = asyncio.run(_observe(location))
-        msgspec.json.encode(observation)  # whatever was met can be stored
+        encode(observation)  # whatever was met can be stored
         return observation
 
     async def _observe(assignment: object) -> Observation:

@@ -112,6 +112,34 @@ async def test_the_cache_directory_proves_what_is_held(
     assert str(file) in evidence.request
 
 
+@pytest.mark.parametrize(
+    ("kept", "complete"),
+    [
+        (None, False),
+        ("notes.txt", False),
+        ("other-1.0.tar.gz", False),
+        ("downloads/other-1.0.tar.gz", False),
+        (f"{HOST}/notes.txt", False),
+        (f"{HOST}/packages/other-1.0.tar.gz", True),
+        ("127-0-0-1/packages/ab/other-1.0-py3-none-any.whl", True),
+        ("nexus/packages/other-1.0.tar.gz", True),  # where the source's files are known to be
+    ],
+)
+async def test_only_a_directory_that_looks_like_proxpis_proves_that_nothing_is_held(
+    kept: str | None, complete: bool, look: Look, tmp_path: Path
+) -> None:
+    if kept is not None:
+        (tmp_path / kept).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / kept).write_bytes(b"whatever")
+
+    known = Fingerprint(filename=WHEEL.filename, url=f"http://nexus/packages/{WHEEL.filename}")
+    seen, _ = await look(listing(WHEEL), path=str(tmp_path), fingerprints=(known,))
+
+    assert held(seen) == []
+    assert seen.holdings_complete is complete
+    assert any("PROXPI_CACHE_DIR" in note for note in seen.notes) is not complete
+
+
 async def test_a_file_that_is_listed_no_more_is_kept_as_an_orphan(
     look: Look, tmp_path: Path
 ) -> None:

@@ -34,7 +34,7 @@ from probes.s3 import KIND
 from probes.s3_bucket import sending
 from probes.s3_bucket.client import S3Client
 from probes.s3_bucket.identity import Identity, identify
-from probes.s3_bucket.names import is_per_project, key_beginnings, spellings
+from probes.s3_bucket.names import key_beginnings, spellings
 from probes.s3_bucket.place import place_of
 from tests.probes.conftest import MakeAssignment, Serve, Server
 
@@ -514,22 +514,6 @@ def test_a_project_is_looked_for_in_every_usual_spelling() -> None:
         *("My-Pkg", "My_Pkg", "My.Pkg"),
     )
     assert key_beginnings(incident("flask")) == ("flask-", "flask/", "Flask-", "Flask/")
-
-
-@pytest.mark.parametrize(
-    ("names", "are_projects"),
-    [
-        (["flask", "requests", "zope.interface"], True),
-        (["ab", "cd", "ef"], False),
-        (["2026-11-01", "2026-11-02"], False),
-        (["a", "b", "c"], False),
-        (["flask", "white space"], False),
-    ],
-)
-def test_directories_of_projects_are_told_from_those_that_sort(
-    names: list[str], are_projects: bool
-) -> None:
-    assert is_per_project(names) is are_projects
 
 
 def at(**settings: str) -> Location:

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
 import pytest
 from aiohttp import web
 
 from auditor.contracts import Assignment, Credentials, GuardPolicy, SourceFacts
 from auditor.model import FileHosting, HeldState, Observation, Outcome, PageOutcome, View, Yank
+from auditor.observations import encode
 from probes import simple
 from tests.probes.conftest import (
     JSON_TYPE,
@@ -660,7 +660,7 @@ async def test_the_password_of_the_environments_proxy_shows_nowhere(
     monkeypatch.setenv("http_proxy", login)
     observation = await simple.KIND.observe(assign("http://index.example/simple/"))
     assert proxy.log[0].headers["Proxy-Authorization"] == f"Basic {forms[-2]}"
-    stored = msgspec.json.encode(observation).decode()
+    stored = encode(observation).decode()
     assert "REDACTED" in stored
     assert [form for form in forms if form in stored] == []
 
@@ -682,7 +682,7 @@ async def test_no_part_of_a_password_survives_where_a_text_is_cut(
     login = Credentials(username="me", password=password)
     server = await serve(handler)
     observation = await simple.KIND.observe(assign(f"{server.url}/simple/", credentials=login))
-    assert echoed[:15] not in msgspec.json.encode(observation).decode()
+    assert echoed[:15] not in encode(observation).decode()
 
 
 # --- where the files are

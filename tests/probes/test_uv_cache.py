@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +25,7 @@ from auditor.model import (
     Role,
     Status,
 )
+from auditor.observations import encode
 from auditor.selection import parse_environment
 from auditor.verdict import judge
 from probes.http_stores import disk as store_disk
@@ -46,7 +46,7 @@ def look(assign: MakeAssignment) -> Look:
     def run(path: Path, *prints: Fingerprint) -> Observation:
         location = assign(path=str(path), kind="uv-cache", role=Role.STORE, fingerprints=prints)
         observation = asyncio.run(_observe(location))
-        msgspec.json.encode(observation)  # whatever was met can be stored
+        encode(observation)  # whatever was met can be stored
         return observation
 
     async def _observe(assignment: object) -> Observation:

@@ -33,6 +33,7 @@ from auditor.model import (
     Observation,
     PageOutcome,
     Role,
+    SettingValue,
     Status,
     Vantage,
     Verdict,
@@ -259,6 +260,63 @@ async def test_an_empty_file_is_not_planted_by_head_and_one_that_is_kept_is_foun
         assert verdict.broken.held is HeldState.HELD
 
 
+def below_a_deletion(
+    world: World, front: CachingFront, **settings: SettingValue
+) -> tuple[Assignment, Hop]:
+    """Delete the broken release with its files, and make what a probe is then handed."""
+    wheel, sdist = world.script.releases["1.2.3"]
+    world.upstream.index.delete_release("1.2.3", keep_files=False)
+    gone = Hop(name="source", kind="pypi", gone=frozenset({wheel.filename, sdist.filename}))
+    incident = Incident(
+        id="i",
+        project="brokenpkg",
+        broken=("1.2.3",),
+        fixed=("1.2.4",),
+        fingerprints=world.known,
+    )
+    location = Location(
+        name=front.name,
+        kind="http-cache",
+        role=Role.INDEX,
+        url=front.simple_url,
+        upstream="source",
+        settings=settings,
+    )
+    work = Assignment(
+        incident=incident,
+        location=location,
+        vantage=Vantage(id="here"),
+        upstreams=(gone,),
+        limits=Limits(8, 4),
+        ledger=Ledger(),
+        user_agent_suffix="propagation-auditor/test",
+        now=lambda: datetime.now(UTC),
+    )
+    return work, gone
+
+
+@pytest.mark.parametrize("more", ["proxy_cache_valid any 1m;", "proxy_cache_use_stale error;"])
+async def test_bytes_that_have_expired_are_not_asked_for_and_stay(
+    more: str, real_program: RealProgram, directory: Path
+) -> None:
+    """A HEAD would put the 404 of above in place of the bytes, or pass for proof of their lack."""
+    nginx = NginxCache(command=real_program("nginx"), more=more)
+    async with world_of(directory, nginx, lifetime=Lifetime(pages_s=600, files_s=1)) as world:
+        await world.page(nginx)
+        await world.file(nginx, world.wheel)
+        work, _ = below_a_deletion(world, nginx)
+        await asyncio.sleep(2.1)  # until it has expired
+        before = nginx.inventory()
+
+        found = await KIND.observe(work)
+
+        assert {h.state for h in found.holdings} == {HeldState.UNKNOWN}
+        assert not [r for r in found.requests if r.url.endswith((".whl", ".gz"))]
+        assert nginx.inventory() == before != {}
+        await world.file(nginx, world.wheel, "HEAD")  # what the audit must not do
+        assert (nginx.inventory() == before) is ("stale" in more)
+
+
 async def test_a_file_that_is_gone_above_is_asked_for_and_its_bytes_are_proof(
     real_program: RealProgram, directory: Path
 ) -> None:
@@ -267,30 +325,7 @@ async def test_a_file_that_is_gone_above_is_asked_for_and_its_bytes_are_proof(
     async with world_of(directory, nginx) as world:
         wheel, sdist = world.script.releases["1.2.3"]
         await world.file(nginx, wheel)
-        world.upstream.index.delete_release("1.2.3", keep_files=False)
-        gone = Hop(name="source", kind="pypi", gone=frozenset({wheel.filename, sdist.filename}))
-        work = Assignment(
-            incident=Incident(
-                id="i",
-                project="brokenpkg",
-                broken=("1.2.3",),
-                fixed=("1.2.4",),
-                fingerprints=world.known,
-            ),
-            location=Location(
-                name="nginx",
-                kind="http-cache",
-                role=Role.INDEX,
-                url=nginx.simple_url,
-                upstream="source",
-            ),
-            vantage=Vantage(id="here"),
-            upstreams=(gone,),
-            limits=Limits(8, 4),
-            ledger=Ledger(),
-            user_agent_suffix="propagation-auditor/test",
-            now=lambda: datetime.now(UTC),
-        )
+        work, gone = below_a_deletion(world, nginx, files_expire=False)
         found = await KIND.observe(work)
         states = {h.filename: (h.state, h.sha256) for h in found.holdings}
 

@@ -13,8 +13,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from auditor.lab.artifacts import build_release
 from auditor.lab.drive.caches.apache import ApacheCache
 from auditor.lab.drive.caches.front import CachingFront
 from auditor.lab.drive.caches.nginx import NginxCache
@@ -25,6 +27,7 @@ from auditor.lab.drive.driver import play_story
 from auditor.lab.drive.steps import Step
 from auditor.lab.drive.subject import AccessLine, Inventory, Place
 from auditor.lab.drive.upstream import Upstream
+from auditor.lab.story import GOOD, PROJECT
 from auditor.model import HeldState, LagState, Run, Status, Verdict, View
 from probes.kit.views import page_headers
 
@@ -63,7 +66,16 @@ class Caches:
         async with AsyncExitStack() as stack:
             for front in self.fronts:
                 await stack.enter_async_context(front.running(upstream, directory))
+            await self._hold_the_good_release()
             yield
+
+    async def _hold_the_good_release(self) -> None:
+        """Let a client get one: a directory without any file proves nothing about files."""
+        wheel, _ = build_release(PROJECT, GOOD)
+        async with aiohttp.ClientSession() as session:
+            for front in self.fronts:
+                if isinstance(front, NginxCache):
+                    await (await session.get(f"{front.url}{wheel.path}")).read()
 
     def places(self) -> Sequence[Place]:
         # Of two clients that fetch one variant at the same time, Apache may keep the header of one

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from auditor.contracts import Credentials
@@ -25,6 +24,7 @@ from auditor.model import (
     Touch,
     View,
 )
+from auditor.observations import encode
 from probes.s3_bucket import layout, listing
 from tests.real.s3_buckets import ACCESS_KEY, SECRET_KEY, Bucket, by_name, moto
 from tests.real_programs import require
@@ -100,28 +100,94 @@ async def test_a_name_with_parts_is_found_in_each_spelling(bucket: Bucket) -> No
     assert sorted(names) == sorted(h.filename for h in found.holdings)
 
 
-async def test_only_keys_that_begin_with_the_project_are_listed(
+async def test_a_bucket_too_large_to_be_listed_is_searched_by_names_and_never_clean(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layout, "SURVEY_KEYS", 5)
     monkeypatch.setattr("probes.s3_bucket.versions._SURVEY_KEYS", 5)
+    monkeypatch.setattr(listing, "PAGE_KEYS", 5)
+    monkeypatch.setattr("probes.s3_bucket.search.SWEEP_PAGES", 2)
     for number in range(30):
-        bucket.put(f"other{number}-1.0-py3-none-any.whl")
+        bucket.put(f"a{number}-1.0-py3-none-any.whl")
     bucket.put(BROKEN.filename, BROKEN.content)
     bucket.put("brokenpkg_extra-1.0-py3-none-any.whl")
 
     found = await bucket.look()
+    whole = await bucket.look(list_all=True)
 
-    assert [(BROKEN.filename, HELD)] == broken_holdings(found)
-    assert found.holdings_complete
-    whole = [r.url for r in found.requests if "prefix=&" in r.url]
-    assert all("max-keys=5" in url for url in whole)
-    assert len(whole) == 2
+    assert [(BROKEN.filename, HELD)] == broken_holdings(found) == broken_holdings(whole)
+    assert (found.holdings_complete, whole.holdings_complete) == (False, True)
+    assert any("list_all = true" in note for note in found.notes)
+    assert len([r for r in found.requests if "prefix=&" in r.url]) == 4
     assert all("brokenpkg" in note.lower() for note in found.notes if "searched" in note)
 
 
+ELSEWHERE = {
+    "after 100 flat keys": "wheels/{}",
+    "after 100 directories of projects": "wheels/{}",
+    "beside 25 others that sort": "team-zz/{}",
+    "after 100 wheels in a project's directory": "acme/{}",
+    "deep": "a/b/c/d/e/{}",
+}
+
+
+@pytest.mark.parametrize("layout_of", ELSEWHERE)
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_a_copy_in_a_directory_of_any_name_is_found(
+    bucket: Bucket, layout_of: str, deleted: bool
+) -> None:
+    others = {
+        "after 100 flat keys": [f"0fill-{n}.0.tar.gz" for n in range(110)],
+        "after 100 directories of projects": [f"a{n}/a{n}-1.0.tar.gz" for n in range(110)],
+        "beside 25 others that sort": [f"team-{n}/foo-{n}.0.tar.gz" for n in range(25)],
+        "after 100 wheels in a project's directory": [f"acme/acme-{n}.tar.gz" for n in range(110)],
+        "deep": ["x-1.0.tar.gz", "y/y-1.0.tar.gz", "z/z-1.0.tar.gz"],
+    }
+    key = ELSEWHERE[layout_of].format(BROKEN.filename)
+    bucket.keep_versions()
+    for other in others[layout_of]:
+        bucket.put(other)
+    bucket.put(key, BROKEN.content)
+    if deleted:
+        bucket.delete(key)
+
+    found = await bucket.look()
+
+    assert [(BROKEN.filename, SHADOWED if deleted else HELD)] == broken_holdings(found)
+    assert found.holdings_complete
+    assert not [note for note in found.notes if "not known" in note]
+
+
+@pytest.mark.parametrize("list_all", [False, True])
+async def test_directories_in_which_everything_was_deleted_are_listed_too(
+    bucket: Bucket, list_all: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain listing does not show them, so that no part of a whole listing is theirs."""
+    monkeypatch.setattr("probes.s3_bucket.versions._SURVEY_KEYS", 1)
+    bucket.keep_versions()
+    for key in (f"old/{BROKEN.filename}", "a/a-1.0.tar.gz", "z/z-1.0.tar.gz"):
+        bucket.put(key, BROKEN.content)
+    bucket.delete(f"old/{BROKEN.filename}")
+
+    found = await bucket.look(list_all=list_all)
+
+    assert [(BROKEN.filename, SHADOWED)] == broken_holdings(found)
+    assert found.holdings_complete
+
+
+@pytest.mark.parametrize("name", ["BROKENPKG-1.2.3.tar.gz", "BrokenPkg-1.2.3.tar.gz"])
+async def test_the_case_of_a_name_hides_nothing(bucket: Bucket, name: str) -> None:
+    for number in range(110):
+        bucket.put(f"0fill-{number}.0.tar.gz")
+    bucket.put(name)
+
+    found = await bucket.look()
+
+    assert [(name, HELD)] == broken_holdings(found)
+
+
 async def test_the_same_bytes_under_another_name_are_found_if_all_is_listed(
-    bucket: Bucket,
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.put("backup/old.bin", BROKEN.content)
     bucket.put("backup/same-size.bin", b"y" * BROKEN.size)
@@ -129,6 +195,8 @@ async def test_the_same_bytes_under_another_name_are_found_if_all_is_listed(
     only_sha256 = replace(known, md5=None, crc32=None)
 
     by_md5 = await bucket.look(fingerprints=(known,), list_all=True)
+    by_bytes = await bucket.look(fingerprints=(only_sha256,), list_all=True)
+    monkeypatch.setattr("probes.s3_bucket.holdings.MAX_READ", 0)
     by_nothing = await bucket.look(fingerprints=(only_sha256,), list_all=True)
 
     (holding,) = by_md5.holdings
@@ -138,9 +206,48 @@ async def test_the_same_bytes_under_another_name_are_found_if_all_is_listed(
         holding.version,
     )
     assert by_md5.holdings_complete
+    assert [h.filename for h in by_bytes.holdings] == ["old.bin"]
+    assert by_bytes.holdings_complete
     # As large as the broken file, and nothing to compare: nobody can say that it is not.
     assert by_nothing.holdings_complete is False
     assert any("as large as a broken file" in note for note in by_nothing.notes)
+
+
+@pytest.mark.parametrize("name", [FIXED.filename, "brokenpkg-1.2.4.post1-py3-none-any.whl"])
+@pytest.mark.parametrize("sized", [True, False])
+@pytest.mark.parametrize("read", [True, False])
+async def test_broken_bytes_under_the_name_of_the_fix_are_never_clean(
+    bucket: Bucket, name: str, sized: bool, read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 stores CRC-32 and MD5 with a file, an index page states SHA-256."""
+    monkeypatch.setattr("probes.s3_bucket.holdings.MAX_READ", 20 if read else 0)
+    bucket.put(name, BROKEN.content)
+    known = replace(BROKEN.fingerprint(), md5=None, crc32=None)
+    known = known if sized else replace(known, size=None)
+    other = replace(known, size=known.size + 1 if known.size else None)
+
+    found = await bucket.look(fingerprints=(known,))
+    of_another_size = await bucket.look(fingerprints=(other,))
+
+    if read:
+        assert broken_holdings(found) == [(name, HELD)]
+    else:
+        assert found.holdings_complete is False
+        assert any("and shows no digest" in note for note in found.notes)
+        assert of_another_size.holdings_complete is sized
+    bucket.put(name, BROKEN.content, ChecksumAlgorithm="SHA256")
+    by_digest = await bucket.look(fingerprints=(known,))
+    assert broken_holdings(by_digest) == [(name, HELD)]
+    assert not [r for r in by_digest.requests if r.method == "GET" and name in r.url]
+
+
+async def test_the_fix_itself_is_told_from_the_broken_file_by_its_digest(bucket: Bucket) -> None:
+    bucket.put(FIXED.filename, FIXED.content, ChecksumAlgorithm="SHA256")
+    only_sha256 = replace(BROKEN.fingerprint(), md5=None, crc32=None, size=None)
+
+    found = await bucket.look(fingerprints=(only_sha256,))
+
+    assert found.holdings_complete
 
 
 async def test_a_whole_listing_in_parts_misses_nothing(
@@ -206,6 +313,7 @@ async def test_pages_may_split_versions_and_markers(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "PAGE_KEYS", 4)
+    monkeypatch.setattr("probes.s3_bucket.versions._SURVEY_KEYS", 4)
     bucket.keep_versions()
     for _ in range(4):
         bucket.put(BROKEN.filename, BROKEN.content)
@@ -216,8 +324,8 @@ async def test_pages_may_split_versions_and_markers(
 
     states = [h.state for h in found.holdings]
     assert (states.count(SHADOWED), states.count(HELD)) == (7, 1)
-    pages = [r for r in found.requests if "versions&prefix=brokenpkg-&" in r.url]
-    assert len(pages) == 3
+    pages = [r for r in found.requests if "versions&prefix=&" in r.url]
+    assert len(pages) == 4  # the first, and then all
 
 
 async def test_a_digest_of_parts_is_not_taken_for_that_of_the_file(bucket: Bucket) -> None:
@@ -351,7 +459,7 @@ async def test_no_secret_is_ever_written(
 
     assert store.holdings
     assert index.pages[0].candidates
-    for written in (repr(store), repr(index), msgspec.json.encode(index).decode(), caplog.text):
+    for written in (repr(store), repr(index), encode(index).decode(), caplog.text):
         for secret in (ACCESS_KEY, SECRET_KEY, token):
             assert secret not in written
 
@@ -404,6 +512,8 @@ async def test_directories_by_digest_hide_files_from_names(
 ) -> None:
     monkeypatch.setattr("probes.s3_bucket.versions._SURVEY_KEYS", 1)
     monkeypatch.setattr(layout, "MAX_DIRECTORIES", 1)
+    monkeypatch.setattr(listing, "PAGE_KEYS", 1)
+    monkeypatch.setattr("probes.s3_bucket.search.SWEEP_PAGES", 1)
     bucket.put("packages/00/11/x-0.9.tar.gz")
     bucket.put(f"packages/ab/cd/{BROKEN.filename}")
     bucket.put("packages/ef/01/x-1.0.tar.gz")
@@ -560,3 +670,47 @@ async def test_a_store_with_pages_says_that_it_could_be_an_index(bucket: Bucket)
 
     assert found.pages == ()
     assert any('role = "index"' in note for note in found.notes)
+
+
+def index_of(*artifacts: Artifact) -> bytes:
+    links = (f'<a href="{a.filename}#sha256={a.sha256}">{a.filename}</a>' for a in artifacts)
+    return f"<html><body>{''.join(links)}</body></html>".encode()
+
+
+async def test_a_page_under_another_spelling_is_a_finding_and_not_the_page(bucket: Bucket) -> None:
+    """pip asks for simple/brokenpkg/, and S3 answers 404: it compares case."""
+    bucket.put(f"simple/Brokenpkg/{FIXED.filename}", FIXED.content)
+    bucket.put("simple/Brokenpkg/index.html", index_of(FIXED), ContentType="text/html")
+    only_other = await bucket.look(role=Role.INDEX)
+    bucket.put("simple/brokenpkg/index.html", index_of(BROKEN), ContentType="text/html")
+    both = await bucket.look(role=Role.INDEX)
+
+    assert only_other.outcome is Outcome.ABSENT
+    assert [hint.code for hint in only_other.hints] == ["misspelt-page"]
+    assert [c.filename for page in both.pages for c in page.candidates] == [BROKEN.filename]
+    assert "misspelt-page" in [hint.code for hint in both.hints]
+
+
+async def test_every_place_that_may_be_the_index_is_read(bucket: Bucket) -> None:
+    for artifact in (BROKEN, FIXED):
+        bucket.put(f"brokenpkg/{artifact.filename}", artifact.content)
+    bucket.put("simple/brokenpkg/index.html", index_of(FIXED), ContentType="text/html")
+    bucket.put("brokenpkg/index.html", index_of(BROKEN), ContentType="text/html")
+
+    found = await bucket.look(role=Role.INDEX)
+
+    assert [(p.sample, [c.filename for c in p.candidates]) for p in found.pages] == [
+        (1, [FIXED.filename]),
+        (2, [BROKEN.filename]),
+    ]
+
+
+async def test_pages_of_other_projects_fill_no_memory(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.s3_bucket.search.MAX_KEPT", 3)
+    for number in range(9):
+        bucket.put(f"simple/other{number}/index.html", b"")
+    bucket.put("simple/index.html", b"")
+
+    assert (await bucket.look()).holdings_complete

@@ -23,7 +23,7 @@ from auditor.registry import load_kinds
 from auditor.verdict import judge
 from probes import simple
 from probes.kit import addresses
-from probes.kit.addresses import MAX_ADDRESSES, AddressBook, Nodes, has_route, lookup, nodes_behind
+from probes.kit.addresses import AddressBook, Nodes, has_route, lookup, nodes_behind
 from tests.probes.conftest import MakeAssignment, entry, json_page, page_response
 from tests.verdict import stage
 
@@ -188,6 +188,37 @@ async def test_nodes_that_agree_are_as_good_as_one(
 
     assert status is Status.ROLLED_FORWARD
     assert "flapping" not in codes
+
+
+async def test_the_ninth_address_of_a_name_is_asked_too(
+    names: dict[str, Sequence[str]], start: StartNodes, assign: MakeAssignment
+) -> None:
+    every = [f"127.0.0.{n}" for n in range(1, 10)]
+    port = await start({address: Node(NEW) for address in every[:8]} | {every[8]: Node(OLD)})
+    names[NAME] = every
+    status, codes = judged(await simple.KIND.observe(assign(f"http://{NAME}:{port}/simple/")))
+
+    assert status is Status.EXPOSED
+    assert "flapping" in codes
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+async def test_addresses_that_were_not_asked_turn_nothing_green(
+    names: dict[str, Sequence[str]],
+    start: StartNodes,
+    assign: MakeAssignment,
+    samples: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(addresses, "MAX_ADDRESSES", 1)
+    port = await start({ONE: Node(NEW)})
+    names[NAME] = [ONE, TWO]
+    seen = await simple.KIND.observe(assign(f"http://{NAME}:{port}/simple/", samples=samples))
+    status, codes = judged(seen, samples=samples)
+
+    assert status is Status.UNKNOWN
+    assert codes & {"view-missing", "skipped"}
+    assert {p.outcome for p in seen.pages if p.address == TWO} == {PageOutcome.SKIPPED}
 
 
 @pytest.mark.parametrize("samples", [2, 3])
@@ -420,14 +451,16 @@ async def test_a_host_is_looked_up_once_in_an_audit() -> None:
 # --- bounds, and what cannot be told
 
 
-async def test_no_more_than_eight_addresses_are_asked_of_both_families(
-    names: dict[str, Sequence[str]],
+async def test_no_more_than_so_many_addresses_are_asked_of_both_families(
+    names: dict[str, Sequence[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(addresses, "MAX_ADDRESSES", 8)
     names[NAME] = [f"2001:db8::{n}" for n in range(1, 10)] + ["192.0.2.9", "192.0.2.10"]
     with routes_to(4, 6):
         nodes = await nodes_behind(f"http://{NAME}/simple/", None)
 
-    assert len(nodes.addresses) == MAX_ADDRESSES
+    assert len(nodes.addresses) == 8
+    assert nodes.left_out == ("2001:db8::7", "2001:db8::8", "2001:db8::9")
     assert nodes.addresses[:4] == ("192.0.2.9", "2001:db8::1", "192.0.2.10", "2001:db8::2")
     assert nodes.notes == (
         f"{NAME} stands for 11 addresses: only 8 of them were asked, not "

@@ -837,13 +837,16 @@ async def test_a_copy_that_hangs_up_is_asked_once_while_its_source_lacks_the_fix
     assert len(server.log) == 1
 
 
-async def test_a_place_without_upstream_is_asked_again_whatever_the_source_has(
-    raw_serve: RawServe, assign: MakeAssignment
+@pytest.mark.parametrize(
+    ("kind", "asked"), [("simple", 1), ("http-cache", 1), ("proxpi", 1), ("bandersnatch", ATTEMPTS)]
+)
+async def test_whoever_may_copy_is_asked_once_even_if_no_upstream_is_declared(
+    kind: str, asked: int, raw_serve: RawServe, assign: MakeAssignment
 ) -> None:
     server = await raw_serve(lambda _: b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
     source = SourceFacts(name="origin", lists_fix=False)
-    await get(replace(assign(f"{server.url}/simple/"), source=source))
-    assert len(server.log) == ATTEMPTS
+    await get(replace(assign(f"{server.url}/simple/", kind=kind), source=source))
+    assert len(server.log) == asked
 
 
 # --- what was sent and what was not

@@ -1,0 +1,112 @@
+"""Servers that trickle: what asks them through a library that blocks still ends in time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from auditor.contracts import Assignment, Ledger, ProbeKind
+from auditor.model import Outcome, RequestRecord, Role, Touch
+from probes import devpi, s3
+from probes.kit.blocking import InFlight, in_daemon_thread
+from tests.probes.conftest import MakeAssignment
+
+TIMEOUT_S = 1.5
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+BODY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+DRIPS = {
+    "within the body": (BODY, b" "),
+    "within the headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+}
+
+
+@asynccontextmanager
+async def dripping(beginning: bytes, drop: bytes) -> AsyncIterator[str]:
+    """Serve an answer that never ends, a drop at a time."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(beginning)
+            while True:
+                writer.write(drop)
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+def at(kind: ProbeKind, url: str, assign: MakeAssignment) -> Assignment:
+    if kind is s3.KIND:
+        settings = {"bucket": "wheels", "endpoint_url": url}
+        more = {"role": Role.STORE, "settings": settings, "timeout_s": TIMEOUT_S}
+        return assign("s3://wheels/", kind="s3", **more)
+    return assign(f"{url}/root/pypi/+simple/", kind="devpi", timeout_s=TIMEOUT_S)
+
+
+@pytest.mark.parametrize("kind", [s3.KIND, devpi.KIND], ids=["s3", "devpi"])
+@pytest.mark.parametrize("drip", DRIPS)
+async def test_a_server_that_trickles_costs_no_more_than_the_locations_time(
+    kind: ProbeKind, drip: str, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    async with dripping(*DRIPS[drip]) as url:
+        work = at(kind, url, assign)
+        started_s = time.monotonic()
+        found = await asyncio.wait_for(kind.observe(work), 2 * TIMEOUT_S + 5)
+        took_s = time.monotonic() - started_s
+
+    assert found.outcome in (Outcome.UNREACHABLE, Outcome.MALFORMED)
+    assert took_s < TIMEOUT_S + 1.5  # importing devpi-client or boto3 counts too
+    assert found.requests
+    # Whatever is still at it keeps no process from ending.
+    left = [t for t in threading.enumerate() if t.name.startswith(("s3-", "devpi"))]
+    assert all(thread.daemon for thread in left)
+
+
+async def test_work_is_done_and_what_it_raises_is_raised() -> None:
+    assert await in_daemon_thread(lambda: threading.current_thread().daemon, name="x") is True
+    with pytest.raises(ZeroDivisionError):
+        await in_daemon_thread(lambda: 1 // 0, name="x")
+
+
+async def test_who_is_cancelled_does_not_wait_for_the_thread() -> None:
+    over = threading.Event()
+    waiting = asyncio.ensure_future(in_daemon_thread(lambda: over.wait(30), name="x"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(waiting, 1)
+    over.set()
+
+
+def sent(url: str) -> RequestRecord:
+    return RequestRecord(
+        location="x", method="GET", url=url, touch=Touch.INERT, status=None, sent_at=NOW
+    )
+
+
+def test_a_request_that_is_given_up_is_in_the_ledger_once() -> None:
+    ledger = Ledger()
+    requests = InFlight(ledger)
+    first, second = requests.began(sent("/a")), requests.began(sent("/b"))
+    requests.ended(first, 200)
+    requests.give_up()
+    requests.ended(second, 200)
+
+    assert [(r.url, r.status) for r in ledger.records()] == [("/a", 200), ("/b", None)]
