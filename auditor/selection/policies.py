@@ -60,11 +60,21 @@ def choose_as(
     candidates: Sequence[Candidate],
     environments: Sequence[Environment],
     project: str,
+    *,
+    pin: str | None = None,
 ) -> Mapping[str, Picked]:
-    """Choose from one page in every environment by the rules of one client; by environment id."""
+    """Choose from one page in every environment by the rules of one client; by environment id.
+
+    Args:
+        client: `PIP` or `UV`.
+        candidates: in page order.
+        environments: interpreters and platforms.
+        project: its name, in any spelling.
+        pin: the version that is asked for; None: any.
+    """
     if client == UV:
-        return choose_uv_all(candidates, environments, project)
-    return choose_all(candidates, environments, project)
+        return choose_uv_all(candidates, environments, project, pin=pin)
+    return choose_all(candidates, environments, project, pin=pin)
 
 
 def applicable_to(

@@ -22,6 +22,7 @@ from auditor.verdict.behaviour import Behaviour, Bytes, ByUrl, Deed, HopLag, Lis
 from auditor.verdict.context import Context
 from auditor.verdict.gets import (
     HERE,
+    clients_of,
     gets_by_url,
     gets_of_page,
     gets_offline,
@@ -293,7 +294,8 @@ def _own(row: Row) -> tuple[Candidates, ...]:
 
 def _gets(row: Row, after: Aftermath, deed: Deed, *, pinned: bool) -> Gets:
     pages = after.pages or ()
-    gets = worst(gets_of_page(page, row.context, pinned=pinned) for page in pages)
+    clients = clients_of(row)
+    gets = worst(gets_of_page(page, row.context, clients, pinned=pinned) for page in pages)
     if row.is_source or deed not in (Deed.PROJECT_DELETED, Deed.UPSTREAM_DOWN):
         return gets
     # The page is an old one, and the files behind it are no longer to be had above.

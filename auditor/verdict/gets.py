@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from auditor.model import Candidates, Choice, Counterfactual, Gets, HeldState, Selection
-from auditor.selection import Chosen, choose_all
+from auditor.selection.policies import PIP, Picked, choose_as, client_of
 from auditor.verdict.context import Context
 from auditor.verdict.row import Row
 
@@ -13,6 +13,7 @@ __all__ = [
     "HERE",
     "NEW_BYTES",
     "as_observed",
+    "clients_of",
     "from_bytes",
     "gets_by_url",
     "gets_of_page",
@@ -41,23 +42,37 @@ def as_observed(row: Row) -> Counterfactual:
     )
 
 
-def gets_of_page(candidates: Candidates, context: Context, *, pinned: bool = False) -> Gets:
-    """Say what the worst counting cell of a page gets. Places share their pages: done once."""
-    known, by_id = context.page_gets, (id(candidates), pinned)
-    found = known.get(by_id)
-    if found is None:
-        by_content = (_Page(candidates), pinned)
-        found = known.get(by_content) or (candidates, _gets(candidates, context, pinned))
+def clients_of(row: Row) -> tuple[str, ...]:
+    """Name the installers whose pages were read at a place; pip where none was."""
+    return tuple(sorted({client_of(page.view) for page in row.usable_pages})) or (PIP,)
+
+
+def gets_of_page(
+    candidates: Candidates, context: Context, clients: tuple[str, ...], *, pinned: bool = False
+) -> Gets:
+    """Say what the worst counting cell of a page gets. Places share their pages: done once.
+
+    Args:
+        candidates: files of the page.
+        context: of the judgement.
+        clients: whose rules choose; the worst of them counts.
+        pinned: whether the broken release is asked for by version.
+    """
+    known, by_id = context.page_gets, (id(candidates), clients, pinned)
+    if by_id not in known:
+        by_content = (_Page(candidates), clients, pinned)
+        if by_content not in known:
+            gets = worst(_gets(candidates, context, client, pinned) for client in clients)
+            known[by_content] = (candidates, gets)
         # The candidates are kept too, so that no others get their id.
-        known[by_content], known[by_id] = found, (candidates, found[1])
-        found = known[by_id]
-    return found[1]
+        known[by_id] = (candidates, known[by_content][1])
+    return known[by_id][1]
 
 
-def _gets(candidates: Candidates, context: Context, pinned: bool) -> Gets:
+def _gets(candidates: Candidates, context: Context, client: str, pinned: bool) -> Gets:
     if not pinned:
-        return _chosen_from(candidates, context)
-    gets = worst(_chosen_from(candidates, context, pin=str(v)) for v in context.line.broken)
+        return _chosen_from(candidates, context, client)
+    gets = worst(_chosen_from(candidates, context, client, pin=str(v)) for v in context.line.broken)
     return Gets.ERROR if gets is Gets.NOTHING else gets
 
 
@@ -118,7 +133,8 @@ def _pinned(row: Row) -> Gets:
     if not row.all_pages_read:
         return Gets.UNKNOWN
     pages = {id(p.candidates): p.candidates for p in row.usable_pages if p.complete}
-    return worst(gets_of_page(page, row.context, pinned=True) for page in pages.values())
+    clients = clients_of(row)
+    return worst(gets_of_page(p, row.context, clients, pinned=True) for p in pages.values())
 
 
 def gets_by_url(row: Row) -> Gets:
@@ -138,16 +154,19 @@ def _of_cell(cell: Selection) -> Gets:
     return Gets.FIX if cell.is_fix else Gets.OLDER
 
 
-def _chosen_from(candidates: Candidates, context: Context, pin: str | None = None) -> Gets:
-    choices = choose_all(candidates, context.environments, context.incident.project, pin=pin)
+def _chosen_from(
+    candidates: Candidates, context: Context, client: str, pin: str | None = None
+) -> Gets:
+    project = context.incident.project
+    choices = choose_as(client, candidates, context.environments, project, pin=pin)
     return worst(
         _of_choice(choice, context)
         for environment, choice in choices.items()
-        if environment in context.counting
+        if context.counts(client, environment)
     )
 
 
-def _of_choice(chosen: Chosen, context: Context) -> Gets:
+def _of_choice(chosen: Picked, context: Context) -> Gets:
     if chosen.choice is Choice.UNKNOWN:
         return Gets.UNKNOWN
     if chosen.candidate is None:

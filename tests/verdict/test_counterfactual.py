@@ -22,6 +22,7 @@ from auditor.model import (
     Role,
     Run,
     StatedLag,
+    View,
     When,
 )
 from auditor.verdict.behaviour import Deed, behaviour_of, behaviours
@@ -276,3 +277,11 @@ def test_every_measurement_says_what_each_deed_does_and_with_what_it_was_measure
 def test_every_measurement_can_be_reached() -> None:
     reached = {id(behaviour_of(b.kind, b.needs)) for b in behaviours()}
     assert reached == {id(b) for b in behaviours()}
+
+
+@pytest.mark.parametrize(("view", "gets"), [(View.PIP, Gets.NOTHING), (View.UV, Gets.OLDER)])
+def test_each_client_gets_by_its_own_rules_what_a_deletion_leaves(view: View, gets: Gets) -> None:
+    """uv passes an upper bound on Python over that keeps pip from taking the older release."""
+    bounded = structs.replace(GOOD, requires_python=">=3.8,<3.9")
+    found = judged(at_source=source(page((bounded, BROKEN), view)))
+    assert after(found, "source").unpinned_gets is gets
