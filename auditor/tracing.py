@@ -6,7 +6,7 @@ Pure. A trace does not judge: it orders what was observed by how well it explain
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from auditor.model import (
@@ -24,6 +24,7 @@ from auditor.model import (
 __all__ = ["Bytes", "Copy", "Place", "Trace", "as_document", "trace"]
 
 _HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
+_UNNAMED = "no digest was given to compare: name the file, or sha256:HEX"
 _CLIENT_CACHES = frozenset({"pip-cache", "uv-cache", "poetry-cache", "pdm-cache"})
 
 
@@ -124,7 +125,7 @@ def trace(
         for location in locations
         if location.name in seen
     ]
-    ranked = _ranked(places)
+    ranked = _ranked(copy, places)
     by_rank = sorted(ranked, key=lambda place: (place.rank is None, place.rank or 0))
     at_source = next((p for p in ranked if source and p.location.name == source.name), None)
     return Trace(
@@ -146,15 +147,22 @@ def _place(copy: Copy, location: Location, seen: Observation) -> Place:
         outcome=seen.outcome,
         detail=seen.detail,
         lists=_lists(copy, offered, location, seen, readable=readable),
-        holds=_holds(copy, held, seen),
-        state=min((h.state for h in held), key=list(HeldState).index, default=_no_state(seen)),
+        holds=_holds(copy, held, location, seen),
+        state=min(
+            (h.state for h in held),
+            key=list(HeldState).index,
+            default=HeldState.NOT_HELD if _is_empty(location, seen) else HeldState.UNKNOWN,
+        ),
         urls=tuple(dict.fromkeys(c.url for c in offered if c.url)),
         forced_by=tuple(pin.where for pin in seen.pins if _is_forced(pin, copy)),
     )
 
 
-def _no_state(seen: Observation) -> HeldState:
-    return HeldState.NOT_HELD if seen.holdings_complete else HeldState.UNKNOWN
+def _is_empty(location: Location, seen: Observation) -> bool:
+    """Whether nothing can lie here besides what was found."""
+    # An index that carries no such project may serve a file of it all the same.
+    gone = seen.outcome is Outcome.ABSENT and location.role is not Role.INDEX
+    return gone or seen.holdings_complete is True
 
 
 def _is_offered(candidate: Candidate, copy: Copy) -> bool:
@@ -201,14 +209,14 @@ def _lists(
     return _compared([c.hashes.get("sha256") for c in offered], copy)
 
 
-def _holds(copy: Copy, held: Sequence[Holding], seen: Observation) -> Bytes:
+def _holds(copy: Copy, held: Sequence[Holding], location: Location, seen: Observation) -> Bytes:
     here = [h for h in held if h.state in _HERE]
     if here:
         return _compared([h.sha256 for h in here], copy)
     if held:
         states = {h.state for h in held}
         return Bytes.NONE if states == {HeldState.NOT_HELD} else Bytes.UNKNOWN
-    return Bytes.NONE if seen.holdings_complete else Bytes.UNKNOWN
+    return Bytes.NONE if _is_empty(location, seen) else Bytes.UNKNOWN
 
 
 def _compared(digests: Sequence[str | None], copy: Copy) -> Bytes:
@@ -218,13 +226,13 @@ def _compared(digests: Sequence[str | None], copy: Copy) -> Bytes:
     return Bytes.SAME if copy.sha256 in digests else Bytes.OTHER
 
 
-def _ranked(places: Sequence[Place]) -> list[Place]:
+def _ranked(copy: Copy, places: Sequence[Place]) -> list[Place]:
     """Give the places that explain the copy their order, each with its reason."""
     scored = [(score, n) for n, place in enumerate(places) if (score := _score(place)) is not None]
     order = {n: rank for rank, (_, n) in enumerate(sorted(scored), start=1)}
     alone = sum(p.lists is Bytes.SAME or p.holds is Bytes.SAME for p in places) == 1
     return [
-        replace(place, rank=order.get(n), why=_why(place, alone=alone))
+        replace(place, rank=order.get(n), why=_why(copy, place, alone=alone))
         for n, place in enumerate(places)
     ]
 
@@ -245,8 +253,8 @@ def _score(place: Place) -> int | None:
     return None
 
 
-def _why(place: Place, *, alone: bool) -> str:
-    if place.outcome is not Outcome.OBSERVED:
+def _why(copy: Copy, place: Place, *, alone: bool) -> str:
+    if place.outcome not in (Outcome.OBSERVED, Outcome.ABSENT):
         return place.detail or place.outcome.value
     only = "only this place has these bytes; " if alone and Bytes.SAME in _both(place) else ""
     if place.location.kind in _CLIENT_CACHES and place.holds is Bytes.SAME:
@@ -261,8 +269,11 @@ def _why(place: Place, *, alone: bool) -> str:
     if place.lists is Bytes.OTHER:
         return "it lists other bytes under that name: not from here"
     if Bytes.UNCOMPARED in _both(place):
-        return "it has that version, and states no digest to compare"
-    if Bytes.UNKNOWN in _both(place):
+        named = "states no digest to compare"
+        return f"it has that version, and {named if copy.sha256 else _UNNAMED}"
+    if place.lists is Bytes.UNKNOWN:
+        return "what it lists could not be read to its end"
+    if place.holds is Bytes.UNKNOWN:
         return "not listed; what lies here is not known"
     return "it has none of it"
 
@@ -274,13 +285,22 @@ def _both(place: Place) -> tuple[Bytes, Bytes]:
 def _sentence(copy: Copy, places: Sequence[Place]) -> str:
     found = [place for place in places if place.rank is not None]
     if not found:
-        unread = [p.location.name for p in places if p.outcome is not Outcome.OBSERVED]
+        unread = [p.location.name for p in places if _is_unread(p)]
         but = f"; not known of {', '.join(unread[:4])}" if unread else ""
         return f"None of {len(places)} places is known to list or hold {copy.label}{but}."
     best = found[0]
     others = len(found) - 1
     more = f"; {others} more could have served it" if others else ""
     return f"Most likely from {best.location.name}: {best.why}{more}."
+
+
+def _is_unread(place: Place) -> bool:
+    """Whether it may have given the copy, for all that is known."""
+    if place.outcome not in (Outcome.OBSERVED, Outcome.ABSENT):
+        return True
+    if place.location.role is Role.INDEX:
+        return place.lists is Bytes.UNKNOWN
+    return place.holds is Bytes.UNKNOWN
 
 
 def _told_of_source(place: Place | None) -> str:
@@ -296,19 +316,18 @@ def _told_of_source(place: Place | None) -> str:
     if place.lists is Bytes.OTHER:
         return f"{name} lists other bytes under that name"
     if served:
-        return f"{name} no longer lists it, and still serves the file"
+        return f"{name} does not list it, and still serves the file"
+    if place.lists is Bytes.UNKNOWN:
+        return f"it is not known whether {name} lists it"
+    if place.holds is Bytes.UNKNOWN:
+        return f"{name} does not list it; whether it still serves the file is not known"
     return f"{name} no longer has it: where it came from can be told by copies only"
 
 
 def as_document(found: Trace) -> Mapping[str, object]:
     """The trace as plain values, for JSON."""
     return {
-        "copy": {
-            "project": found.copy.project,
-            "version": found.copy.version,
-            "filename": found.copy.filename,
-            "sha256": found.copy.sha256,
-        },
+        "copy": asdict(found.copy),
         "sentence": found.sentence,
         "at_source": found.at_source,
         "places": [

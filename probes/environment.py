@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import threading
 from collections.abc import Sequence
@@ -21,9 +22,11 @@ from auditor.model import (
     Role,
     Status,
     Touch,
+    parse_version,
 )
 from probes.http_stores.homes import find_homes
 from probes.installed.distributions import Installed, find_installed
+from probes.installed.links import find_elsewhere
 from probes.installed.record import NoRecord, Record, record_of_wheel
 from probes.installed.sites import find_sites
 from probes.kit.conclusion import conclude
@@ -60,7 +63,8 @@ async def observe(assignment: Assignment) -> Observation:
     )
     recorder = EvidenceRecorder()
     pins, holdings = _told(reading.installed, recorder)
-    complete = reading.sites > 0 and not reading.problems and all(p.version for p in pins)
+    told = all(p.version and parse_version(p.version) for p in pins)
+    complete = reading.sites > 0 and not reading.problems and told
     outcome, detail = _outcome(reading, path, mentioned=bool(pins), complete=complete)
     return conclude(
         assignment,
@@ -82,18 +86,40 @@ def _read(path: Path, project: str, wheel: str | None, stop: threading.Event) ->
     reading.problems += [f"{place} may not be read" for place in homes.unreadable]
     reading.denied = bool(homes.unreadable)
     for home in homes.found:
-        sites = find_sites(home)
-        reading.problems += sites.problems
-        reading.notes += sites.notes
-        reading.denied = reading.denied or sites.denied
-        reading.missing = reading.missing or sites.missing
-        reading.sites += len(sites.found)
-        found = [i for site in sites.found for i in find_installed(site, project, reference, stop)]
-        if found:
-            reading.installed.append(found)
+        _read_home(home, project, reference, reading, stop)
     if stop.is_set():
         reading.problems.append("reading it was stopped")
     return reading
+
+
+def _read_home(
+    home: Path,
+    project: str,
+    reference: Record | None,
+    reading: _Reading,
+    stop: threading.Event,
+) -> None:
+    sites = find_sites(home)
+    reading.problems += sites.problems
+    reading.notes += sites.notes
+    reading.denied = reading.denied or sites.denied
+    reading.missing = reading.missing or sites.missing
+    reading.sites += len(sites.found)
+    found = [i for site in sites.found for i in find_installed(site, project, reference, stop)]
+    system = f"{home} also imports what the system's Python has, which was not looked at"
+    if not found:
+        # What lies in the environment itself is imported first, and hides what lies elsewhere.
+        for site in sites.found:
+            elsewhere = find_elsewhere(site)
+            reading.problems += elsewhere.problems
+            for added in elsewhere.found:
+                found += find_installed(added, project, reference, stop)
+        if sites.system:
+            reading.problems.append(system)
+    elif sites.system:
+        reading.notes.append(system)
+    if found:
+        reading.installed.append(found)
 
 
 def _reference(wheel: str | None, reading: _Reading) -> Record | None:
@@ -160,11 +186,32 @@ def _outcome(
     return (Outcome.MALFORMED if is_there else Outcome.UNREACHABLE), problem
 
 
+_SITES = ("site-packages", "dist-packages")
+# A cache of uv keeps one unpacked wheel in each of its directories.
+_UV_STORE = re.compile(r"archive-v\d+")
+# lib/python3.11/site-packages, and Lib/site-packages on Windows.
+_LEVELS_BELOW_ENVIRONMENT = 3
+
+
 def recognises(met: Met) -> bool:
-    """A virtual environment, or a directory that is called like one of distributions."""
+    """A virtual environment, or a directory of distributions, such as `pip --target` makes."""
     if met.names is None:
         return False
-    return "pyvenv.cfg" in met.names or met.path.name in ("site-packages", "dist-packages")
+    if "pyvenv.cfg" in met.names:
+        return True
+    return owns(met) and not _is_of_environment(met.path)
+
+
+def owns(met: Met) -> bool:
+    """A directory of distributions: what they bring along is nobody's requirement."""
+    if met.names is None or _UV_STORE.fullmatch(met.path.parent.name):
+        return False
+    return met.path.name in _SITES or any(name.endswith(".dist-info") for name in met.names)
+
+
+def _is_of_environment(path: Path) -> bool:
+    above = list(path.parents)[:_LEVELS_BELOW_ENVIRONMENT]
+    return path.name in _SITES and any((place / "pyvenv.cfg").is_file() for place in above)
 
 
 KIND = ProbeKind(
@@ -186,9 +233,11 @@ KIND = ProbeKind(
     observe=observe,
     syncs=False,
     recognises=recognises,
+    owns=owns,
     touches=(
         TouchNote(
-            request="read of the project's dist-info and of the files that its RECORD lists",
+            request="read of the project's dist-info, of the files that its RECORD lists, and of "
+            "the .pth files beside it",
             touch=Touch.INERT,
             proof="opened for reading only; nothing is imported or run",
         ),

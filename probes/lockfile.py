@@ -10,6 +10,7 @@ from pathlib import Path
 
 from auditor.contracts import Assignment, Met, ProbeKind, Setting, TouchNote
 from auditor.model import (
+    Incident,
     Observation,
     Outcome,
     Pin,
@@ -21,7 +22,7 @@ from auditor.model import (
 from probes.kit.conclusion import conclude
 from probes.kit.disk import in_thread, local_path
 from probes.kit.evidence import EvidenceRecorder
-from probes.locks.formats import LockFile, find_locks, is_lock_name, read_lock
+from probes.locks.formats import LockFile, find_locks, is_lock, read_lock
 
 __all__ = ["KIND"]
 
@@ -35,17 +36,21 @@ async def observe(assignment: Assignment) -> Observation:
     if path is None:
         detail = "path is not given; name a lock file, or a directory that has some"
         return conclude(assignment, outcome=Outcome.SKIPPED, detail=detail, started_at=started_at)
-    project = assignment.incident.project
-    files = await in_thread(lambda stop: _read_all(local_path(path), project, stop))
+    incident = assignment.incident
+    files = await in_thread(lambda stop: _read_all(local_path(path), incident, stop))
     return _told(assignment, path, files, started_at)
 
 
-def _read_all(path: Path, project: str, stop: threading.Event) -> list[LockFile]:
+def _read_all(path: Path, incident: Incident, stop: threading.Event) -> list[LockFile]:
     try:
         paths = find_locks(path)
     except OSError as error:
-        return [LockFile(path, problem=f"{path}: {error.strerror or error}", denied=True)]
-    read = [read_lock(found, project, stop) for found in paths[:_MAX_FILES]]
+        denied = isinstance(error, PermissionError)
+        return [LockFile(path, problem=f"{path}: {error.strerror or error}", denied=denied)]
+    read = [
+        read_lock(found, incident.project, stop, incident.broken_sha256)
+        for found in paths[:_MAX_FILES]
+    ]
     if len(paths) > _MAX_FILES:
         read.append(LockFile(path, problem=f"{path}: only {_MAX_FILES} lock files were read"))
     return read
@@ -58,7 +63,7 @@ def _told(
     problems = [file.problem for file in files if file.problem]
     unread = [text for file in read if file.reading for text in file.reading.unread]
     recorder = EvidenceRecorder()
-    pins = [pin for file in read if file.reading for pin in _pins(file, recorder)]
+    pins = [pin for n, file in enumerate(read, start=1) for pin in _pins(file, n, recorder)]
     notes = [note for file in read if file.reading for note in file.reading.notes]
     complete = not problems and not unread
     outcome, detail = _outcome(files, asked, mentioned=bool(pins), complete=complete)
@@ -74,12 +79,14 @@ def _told(
     )
 
 
-def _pins(file: LockFile, recorder: EvidenceRecorder) -> list[Pin]:
+def _pins(file: LockFile, number: int, recorder: EvidenceRecorder) -> list[Pin]:
     if file.reading is None or not file.reading.pins:
         return []
     lines = "\n".join(f"{pin.where}: {pin.version or pin.specifier}" for pin in file.reading.pins)
     evidence = recorder.of_disk(file.path, {"entries": str(len(file.reading.pins))}, excerpt=lines)
-    return [replace(pin, evidence=(evidence,)) for pin in file.reading.pins]
+    # pip joins what a requirements file, its constraints and its included files say of a project.
+    joined = str(number) if any(pin.form == "requirements" for pin in file.reading.pins) else ""
+    return [replace(pin, evidence=(evidence,), together=joined) for pin in file.reading.pins]
 
 
 def _outcome(
@@ -90,7 +97,7 @@ def _outcome(
     if mentioned:
         return Outcome.OBSERVED, ""
     if any(file.reading is not None for file in files):
-        nowhere = f"the project is not mentioned in {len(files)} file(s)"
+        nowhere = f"{len(files)} file(s) pin no release of the project"
         return (Outcome.ABSENT, nowhere) if complete else (Outcome.OBSERVED, "")
     worst = files[0]
     if worst.denied:
@@ -100,8 +107,8 @@ def _outcome(
 
 
 def recognises(met: Met) -> bool:
-    """A file that is called like a lock, requirements or constraints file."""
-    return met.names is None and is_lock_name(met.path.name)
+    """A file that is called like a lock, requirements or constraints file, or lies among them."""
+    return met.names is None and is_lock(met.path)
 
 
 KIND = ProbeKind(
@@ -131,6 +138,14 @@ KIND = ProbeKind(
             effect="for uv.lock: moves this project, and only it, to the fix",
             caution="asks the index that is configured here, which must list the fix",
             statuses=(Status.PINNED, Status.BEHIND),
+            forms=("uv.lock",),
+        ),
+        RemedyTemplate(
+            command="uv lock --upgrade-package '{project}>={fixed}' && uv export -o {path}",
+            effect="for a pylock.toml that uv exports: moves this project, and writes it again",
+            caution="let the program write it again that wrote it, if it was another one",
+            statuses=(Status.PINNED, Status.BEHIND),
+            forms=("pylock.toml",),
         ),
         RemedyTemplate(
             command="poetry update {project}",
@@ -138,6 +153,7 @@ KIND = ProbeKind(
             caution="a release that Poetry has in its cache keeps its old hashes: "
             "`poetry cache clear --all .` first",
             statuses=(Status.PINNED, Status.BEHIND),
+            forms=("poetry.lock",),
         ),
         RemedyTemplate(
             command="pdm cache clear && pdm update {project}",
@@ -145,22 +161,26 @@ KIND = ProbeKind(
             caution="without clearing its cache PDM trusts a cached page until that expires, and "
             "locks the broken release again",
             statuses=(Status.PINNED, Status.BEHIND),
+            forms=("pdm.lock",),
         ),
         RemedyTemplate(
             command="pipenv upgrade '{project}>={fixed}'",
             effect="for Pipfile.lock: moves this project and locks again",
             statuses=(Status.PINNED, Status.BEHIND),
+            forms=("Pipfile.lock",),
         ),
         RemedyTemplate(
             command="pip-compile --upgrade-package '{project}>={fixed}'",
             effect="for a compiled requirements.txt: moves this project, with its hashes",
             caution="in a file written by hand, write the new version and hashes instead",
             statuses=(Status.PINNED, Status.BEHIND),
+            forms=("requirements",),
         ),
         RemedyTemplate(
             command="echo '{project}!={broken}' >> constraints.txt",
             effect="keeps every later lock away from the broken release",
             statuses=(Status.PINNED,),
+            forms=("requirements",),
         ),
     ),
     verified="pip 26.3, uv 0.13, Poetry 2.5, PDM 2.29, packaging 26.3 (pylock)",

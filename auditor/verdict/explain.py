@@ -8,6 +8,7 @@ from auditor.verdict.explain_bundles import BUNDLE_CODES
 from auditor.verdict.explain_pins import PIN_CODES
 from auditor.verdict.explain_release import RELEASE_CODES
 from auditor.verdict.explain_statuses import STATUS_CODES
+from auditor.verdict.rules_vantages import VANTAGE_CODES
 
 __all__ = ["Explanation", "explain", "explanations"]
 
@@ -220,6 +221,11 @@ _REASONS = {
         "A file was deleted, and the static index was not made anew.",
         "Make the index anew: installers that choose such a file fail, and try no other.",
     ),
+    "misspelt-page": (
+        "A bucket has an index page under a spelling that no installer asks for.",
+        "The page was uploaded under the project's own capitals; a bucket compares case.",
+        "Upload it under the normalised name: until then installers get 404 here.",
+    ),
     "stored-bytes-differ": (
         "A cache lists a file with one digest, and keeps other bytes under its name.",
         "A file that was replaced under the same URL: the page was fetched again, the file not.",
@@ -320,7 +326,7 @@ def explanations() -> tuple[Explanation, ...]:
     """Every code: statuses worst first, then reasons, lags, and findings on a release."""
     groups = (
         ("status", STATUS_CODES),
-        ("reason", {**_REASONS, **PIN_CODES, **BUNDLE_CODES}),
+        ("reason", {**_REASONS, **PIN_CODES, **BUNDLE_CODES, **VANTAGE_CODES}),
         ("lag", _LAGS),
         ("release", RELEASE_CODES),
     )

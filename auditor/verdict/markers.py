@@ -14,6 +14,10 @@ __all__ = ["holds_in"]
 
 _VARIABLE = re.compile(r"\b[a-z][a-z_.]*\b")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
+_OPERAND = r"""(?:"[^"]*"|'[^']*'|[a-z][a-z_.]*)"""
+# One comparison, as packaging writes a marker.
+_COMPARISON = re.compile(rf"{_OPERAND} (?:===|==|<=|>=|!=|~=|<|>|not in|in) {_OPERAND}")
+_TRUE = 'os_name != ""'
 _WORDS = frozenset({"and", "or", "not", "in"})
 # What a marker may be long, so that judging it takes no time to speak of.
 _MAX_CHARS = 4_000
@@ -37,16 +41,28 @@ def _holds(marker: str, environments: tuple[Environment, ...]) -> tuple[Environm
     if len(marker) > _MAX_CHARS:
         return environments
     try:
-        parsed = Marker(marker)
-        # Whatever no environment decides, such as an extra, a group or the kernel, may be so:
-        # packaging would fill it in from the interpreter that runs the audit.
-        return tuple(
-            e
-            for e in environments
-            if not _variables(marker) <= (known := _values(e)).keys() or parsed.evaluate(known)
-        )
+        return tuple(e for e in environments if _may_hold(marker, _values(e)))
     except (InvalidMarker, UndefinedComparison, KeyError, RecursionError):
         return environments
+
+
+def _may_hold(marker: str, known: dict[str, str]) -> bool:
+    parsed = _decidable(marker, frozenset(known))
+    return parsed is None or parsed.evaluate(known)
+
+
+@lru_cache(maxsize=1024)
+def _decidable(marker: str, known: frozenset[str]) -> Marker | None:
+    """A marker with each comparison made true that no environment decides; None if one is left.
+
+    Whatever is not decided, such as an extra, a group or the kernel, may be so: packaging would
+    fill it in from the interpreter that runs the audit. Markers negate nothing but comparisons
+    (PEP 508), so that what is false then is false whatever that is.
+    """
+    text = _COMPARISON.sub(
+        lambda found: found[0] if _variables(found[0]) <= known else _TRUE, str(Marker(marker))
+    )
+    return Marker(text) if _variables(text) <= known else None
 
 
 @lru_cache(maxsize=1024)

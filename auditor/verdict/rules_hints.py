@@ -15,6 +15,7 @@ HINT_CODES = frozenset(
         "fix-hidden-by-local-files",
         "kept-refusal",
         "listed-but-missing",
+        "misspelt-page",
         "no-safe-probe",
         "replica-behind",
         "serial-fake",

@@ -36,7 +36,7 @@ _MAX_CAUSE_CHARS = 300
 
 def pinned(row: Row) -> Iterator[Ruling]:
     """A lock, constraint, image or environment forces or already contains the broken release."""
-    for pin in _pins(row):
+    for pin in _entries(row):
         if _contains_broken(pin, row.context):
             verb = "contains" if pin.state is PinState.INSTALLED else "forces"
             yield ruling(
@@ -61,7 +61,7 @@ def pinned(row: Row) -> Iterator[Ruling]:
 
 def behind(row: Row) -> Iterator[Ruling]:
     """A cap or a pin admits no version that contains the fix."""
-    for pin in _pins(row):
+    for pin in _entries(row):
         admitted = _admitted(pin, row.context)
         if admitted is None or _contains_broken(pin, row.context):
             continue
@@ -202,6 +202,12 @@ def _pins(row: Row) -> list[Pin]:
     if row.is_index:
         return []  # a store can hold a whole environment, such as the `.venv` in a CI cache
     return [pin for pin in row.observation.pins if _holds_somewhere(pin, row.context)]
+
+
+def _entries(row: Row) -> list[Pin]:
+    """Each entry once, though several files of a directory include the one where it stands."""
+    keys = ((p.where, p.state, p.version, p.specifier, p.marker) for p in _pins(row))
+    return list(dict(zip(keys, _pins(row), strict=True)).values())
 
 
 def _holds_somewhere(pin: Pin, context: Context) -> bool:

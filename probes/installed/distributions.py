@@ -9,11 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.metadata import parse_email
-
-from auditor.model import Integrity, Pin, PinnedFile, PinState, normalise_project
+from auditor.model import (
+    Integrity,
+    Pin,
+    PinnedFile,
+    PinState,
+    normalise_project,
+    parse_version,
+)
+from probes.installed.links import links_of
 from probes.installed.record import Comparison, NoRecord, Record, compare, read_record
 from probes.installed.sites import Site
+from probes.kit.core_metadata import read_core_metadata
 from probes.kit.disk import NotReadable, read_regular
 from probes.kit.redaction import redact_url
 from probes.locks.entries import file_of_url
@@ -94,6 +101,18 @@ def find_installed(
         if parts is None or normalise_project(parts["name"]) != project:
             continue
         yield _read(site, name, parts["version"], reference, stop)
+    for link, tree in links_of(site, project):
+        trees = (
+            list(find_installed(tree, project, None, stop)) if tree and not _is_link(tree) else []
+        )
+        version = next((found.version for found in trees if found.version), None)
+        problem = "" if version else "the source tree that it leads to states no version"
+        yield Installed(info=link, version=version, problem=problem, editable=True)
+
+
+def _is_link(tree: Site) -> bool:
+    """Whether a tree has links itself, which could lead round in a circle."""
+    return any(name.endswith(".egg-link") for name in tree.names)
 
 
 def _read(
@@ -127,11 +146,13 @@ def _version(info: Path) -> tuple[str | None, str]:
     problem = ""
     for path in places:
         try:
-            raw, _ = parse_email(read_regular(path, _METADATA_BYTES))
+            stated = read_core_metadata(read_regular(path, _METADATA_BYTES)).version
         except (OSError, NotReadable, ValueError) as error:
             problem = problem or f"its metadata cannot be read: {error}"
             continue
-        return raw.get("version"), ""
+        if stated and parse_version(stated) is None:
+            return stated, f"its metadata states {stated[:80]!r}, which is no version"
+        return stated, ""
     return None, problem
 
 

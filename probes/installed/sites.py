@@ -42,6 +42,7 @@ class Sites:
         notes: what else a reader should know.
         denied: whether the problem is one of rights.
         missing: whether there is nothing at the path.
+        system: whether the system's Python is imported from as well.
     """
 
     found: list[Site] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Sites:
     notes: list[str] = field(default_factory=list)
     denied: bool = False
     missing: bool = False
+    system: bool = False
 
 
 def find_sites(path: Path) -> Sites:
@@ -129,6 +131,4 @@ def _read_config(path: Path, sites: Sites) -> None:
     for line in text.splitlines():
         key, _, value = line.partition("=")
         if key.strip() == "include-system-site-packages" and value.strip().lower() == "true":
-            sites.notes.append(
-                f"{path} also imports what the system's Python has, which was not looked at"
-            )
+            sites.system = True

@@ -52,14 +52,14 @@ def _wanted(content: bytes) -> bytes:
     """The header lines of the wanted fields, with their continuations, as they stand."""
     kept: list[bytes] = []
     keeps = False
-    for line in content.splitlines():
+    for line in content.splitlines(keepends=True):
         if not _HEADER.match(line):
             break  # the empty line before the description, or what is no header
         if line[:1] not in (b" ", b"\t"):
             keeps = bool(_WANTED.match(line))
         if keeps:
             kept.append(line)
-    return b"\n".join([*kept, b"", b""])
+    return b"".join([*kept, b"\n\n"])
 
 
 def _short(value: str | None) -> str | None:

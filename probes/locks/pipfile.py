@@ -12,6 +12,7 @@ from probes.locks.entries import (
     LockReading,
     digests,
     file_of_url,
+    is_file,
     is_named,
     lines_naming,
     text_of,
@@ -19,6 +20,8 @@ from probes.locks.entries import (
 
 __all__ = ["read_pipfile_lock"]
 
+# Of a file, or of a repository in any of the systems that pip knows: no release of an index.
+_ADDRESSES = ("file", "path", "git", "hg", "svn", "bzr")
 _KEY_LINE = r'^\s*"([^"]+)"\s*:\s*\{'
 
 
@@ -28,16 +31,21 @@ def read_pipfile_lock(text: str, project: str, where: str) -> LockReading:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{where}: no JSON: {error}") from error
-    if not isinstance(document, dict) or "_meta" not in document:
-        raise Damaged(f"{where}: no Pipfile.lock: it has no `_meta`")
+    if not isinstance(document, dict) or "_meta" not in document or len(document) < 2:
+        raise Damaged(f"{where}: no Pipfile.lock: it has no `_meta`, or no packages beside it")
     lines = lines_naming(text, project, _KEY_LINE)
     found = list(_entries(document, project))
-    places = lines if len(lines) == len(found) else [0] * len(found)
-    pins = tuple(
-        _pin(f"{where}:{line}" if line else where, group, entry, project)
-        for line, (group, entry) in zip(places, found, strict=True)
-    )
-    return LockReading(pins=pins)
+    numbers = lines if len(lines) == len(found) else [0] * len(found)
+    pins: list[Pin] = []
+    notes: list[str] = []
+    for number, (group, entry) in zip(numbers, found, strict=True):
+        place = f"{where}:{number}" if number else where
+        path = text_of(entry.get("path"))
+        if path and not is_file(path):
+            notes.append(f"{place}: the project itself, from directory {path[:300]}")
+        else:
+            pins.append(_pin(place, group, entry))
+    return LockReading(pins=tuple(pins), notes=tuple(notes))
 
 
 def _entries(document: dict[str, object], project: str) -> Iterator[tuple[str, dict[str, object]]]:
@@ -51,11 +59,11 @@ def _entries(document: dict[str, object], project: str) -> Iterator[tuple[str, d
                 yield group, entry
 
 
-def _pin(where: str, group: str, entry: dict[str, object], project: str) -> Pin:
+def _pin(where: str, group: str, entry: dict[str, object]) -> Pin:
     specifier = text_of(entry.get("version"))
     hashes = entry.get("hashes")
     stated = hashes if isinstance(hashes, list) else []
-    url = text_of(entry.get("file")) or text_of(entry.get("path"))
+    url = next((u for key in _ADDRESSES if (u := text_of(entry.get(key)))), "")
     files = [PinnedFile(hashes=found) for text in stated if (found := digests(text))]
     if url:
         files.append(PinnedFile(filename=file_of_url(url), url=redact_url(url)))
@@ -67,5 +75,6 @@ def _pin(where: str, group: str, entry: dict[str, object], project: str) -> Pin:
         specifier="" if exact or specifier == "*" else specifier,
         files=tuple(files),
         marker=text_of(entry.get("markers")),
-        how=f"Pipfile.lock, {group}",
+        how=f"Pipfile.lock, {group[:80]}",
+        form="Pipfile.lock",
     )

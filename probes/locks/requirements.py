@@ -5,10 +5,8 @@ Source: pip's documentation of the requirements file format (pip 26.3).
 
 from __future__ import annotations
 
-import itertools
 import re
-import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -16,22 +14,54 @@ from packaging.requirements import InvalidRequirement, Requirement
 from auditor.model import Pin, PinnedFile, PinState
 from auditor.model.filename import version_in
 from probes.kit.redaction import redact_text, redact_url
-from probes.locks.entries import LockReading, digests, file_of_url, is_named
+from probes.locks.addresses import Address
+from probes.locks.entries import (
+    MAX_PINS,
+    Damaged,
+    LockReading,
+    digests,
+    file_of_url,
+    is_file,
+    is_named,
+)
+from probes.locks.lines import logical_lines
+from probes.locks.options import NotUnderstood, Options, read_options
 
-__all__ = ["read_requirements"]
+__all__ = ["Includes", "read_requirements"]
 
 # pip itself follows them to any depth; nobody has more.
 _MAX_INCLUDED = 50
-# pip takes a comment only after white space or at the start of a line.
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+# Of all files together. A compiled file of a thousand projects has a megabyte or two.
+_MAX_CHARS = 8 * 2**20
+# A compiled line has a hundred characters per file of the release, of which there are hundreds.
+_MAX_LINE_CHARS = 256 * 1024
+# A requirement with its marker. The parser takes quadratic time for brackets and the like.
+_MAX_REQUIREMENT_CHARS = 5_000
+_MAX_TOLD = 100
+# Reading the options of a line, an address or a requirement takes some 50 microseconds.
+_MAX_OPTION_LINES = 5_000
+_MAX_ADDRESSES = 5_000
+_MAX_PARSED = 2 * MAX_PINS
 _OPTION_IN_LINE = re.compile(r"\s--?[a-zA-Z]")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
-_INCLUDES = ("-r", "--requirement", "-c", "--constraint")
-_SOURCES = ("-i", "--index-url", "--pypi-url", "--extra-index-url", "-f", "--find-links")
-_ARCHIVE = re.compile(r"\.(whl|tar\.gz|zip|tgz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
+_USER_INFO = re.compile(r"//[^/@\s]*@")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_AFTER_NAME = tuple("[=<>!~(;@,")
+_MARKER_BEGINS = re.compile(r"\s;|;\s")
+_FORM = "requirements"
 
-Include = Callable[[str, str], tuple[str, str] | None]
-"""From a file that includes and the path it names to the path and text; None: not readable."""
+
+@dataclass(frozen=True)
+class Includes:
+    """How included files are got at.
+
+    Attributes:
+        resolve: from a file that includes and the path it names to that path.
+        read: its text; raises `Damaged` with the cause if it cannot be read.
+    """
+
+    resolve: Callable[[str, str], str]
+    read: Callable[[str], str]
 
 
 @dataclass
@@ -39,23 +69,46 @@ class _Reading:
     """What has been read so far, over all included files."""
 
     project: str
-    include: Include
+    broken: frozenset[str]
+    includes: Includes
     pins: list[Pin] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    chars: int = 0
+    option_lines: int = 0
+    addresses: int = 0
+    parsed: int = 0
+
+    def miss(self, text: str) -> None:
+        """Say that something was not read."""
+        if len(self.unread) < _MAX_TOLD:
+            self.unread.append(text)
+
+    def note(self, text: str) -> None:
+        """Say what a reader should know besides."""
+        if len(self.notes) < _MAX_TOLD:
+            self.notes.append(text)
 
 
-def read_requirements(text: str, project: str, where: str, include: Include) -> LockReading:
+def read_requirements(
+    text: str,
+    project: str,
+    where: str,
+    includes: Includes,
+    broken: frozenset[str] = frozenset(),
+) -> LockReading:
     """Read a file of requirements, and those that it includes.
 
     Args:
         text: of the file.
         project: normalised name.
         where: the file's path, for the places of entries.
-        include: reads an included file.
+        includes: gets at included files.
+        broken: SHA-256 digests of the broken files as far as they are known, which pin them under
+            any name.
     """
-    reading = _Reading(project=project, include=include, seen={where})
+    reading = _Reading(project=project, broken=broken, includes=includes, seen={where})
     _read(reading, text, where)
     return LockReading(
         pins=tuple(reading.pins),
@@ -65,105 +118,170 @@ def read_requirements(text: str, project: str, where: str, include: Include) -> 
 
 
 def _read(reading: _Reading, text: str, where: str) -> None:
-    for number, line in _logical_lines(text):
+    reading.chars += len(text)
+    if reading.chars > _MAX_CHARS:
+        reading.miss(f"{where}: with what includes it, more than {_MAX_CHARS} characters")
+        return
+    for number, line in logical_lines(text):
         place = f"{where}:{number}"
-        if line.startswith("-"):
-            _read_option(reading, line, where, place)
+        if len(line) > _MAX_LINE_CHARS:
+            reading.miss(f"{place}: a line of more than {_MAX_LINE_CHARS} characters")
+        elif line.startswith("-"):
+            _read_options(reading, line, where, place)
         else:
             _read_requirement(reading, line, place)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Join continued lines, and drop comments and what is empty. The number is the first line's."""
-    started, parts = 0, list[str]()
-    for number, line in enumerate(text.splitlines(), start=1):
-        started = started or number
-        comment = line.lstrip().startswith("#")
-        if line.endswith("\\") and not comment:
-            parts.append(line[:-1])
-            continue
-        parts.append(line if not comment else " " + line)
-        whole = _COMMENT.sub("", "".join(parts)).strip()
-        if whole:
-            yield started, whole
-        started, parts = 0, []
-    whole = _COMMENT.sub("", "".join(parts)).strip()
-    if whole:
-        yield started, whole
+def _options(reading: _Reading, text: str, place: str) -> Options:
+    """Read options; what cannot be read of them is said."""
+    reading.option_lines += 1
+    if reading.option_lines > _MAX_OPTION_LINES:
+        reading.miss(f"{place}: more than {_MAX_OPTION_LINES} lines with options")
+        return Options()
+    try:
+        return read_options(text)
+    except NotUnderstood as error:
+        reading.miss(f"{place}: {redact_text(str(error))}")
+        return Options()
 
 
-def _read_option(reading: _Reading, line: str, where: str, place: str) -> None:
-    name, _, value = line.replace("=", " ", 1).partition(" ")
-    value = value.strip()
-    # pip accepts `-rother.txt`, too.
-    if name not in _INCLUDES and name[:2] in ("-r", "-c") and not name.startswith("--"):
-        name, value = name[:2], name[2:] + value
-    if name in _INCLUDES:
-        _read_included(reading, value, where, place)
-    elif name in ("-e", "--editable"):
-        if reading.project in value.replace("_", "-").replace(".", "-").lower():
-            reading.notes.append(f"{place}: an editable project: no release is pinned")
-    elif name in _SOURCES:
-        reading.notes.append(f"{place}: {name} {redact_text(value)}")
+def _read_options(reading: _Reading, line: str, where: str, place: str) -> None:
+    options = _options(reading, line, place)
+    files = (*options.requirements, *options.constraints)
+    # pip follows the first of a line, and uv refuses such a line.
+    if len(files) + len(options.editables) > 1:
+        reading.miss(f"{place}: several files or projects in one line")
+    for named in files:
+        _read_included(reading, named, where, place)
+    for named in options.editables:
+        _read_address(reading, named, (), place, editable=True)
+    for source in options.sources:
+        reading.note(f"{place}: asks {redact_text(source[:500])}")
 
 
-def _read_included(reading: _Reading, value: str, where: str, place: str) -> None:
-    if "://" in value:
-        reading.unread.append(f"{place}: includes {redact_url(value)}, which was not fetched")
+def _read_included(reading: _Reading, named: str, where: str, place: str) -> None:
+    if "://" in named and not named.lower().startswith("file:"):
+        reading.miss(f"{place}: includes {redact_url(named)}, which was not fetched")
         return
-    found = reading.include(where, value)
-    if found is None:
-        reading.unread.append(f"{place}: includes {value[:200]}, which cannot be read")
-        return
-    path, text = found
+    path = reading.includes.resolve(where, named)
     if path in reading.seen:
         return
     if len(reading.seen) > _MAX_INCLUDED:
-        reading.unread.append(f"{place}: more than {_MAX_INCLUDED} files are included")
+        reading.miss(f"{place}: more than {_MAX_INCLUDED} files are included")
         return
     reading.seen.add(path)
+    try:
+        text = reading.includes.read(path)
+    except Damaged as error:
+        reading.miss(f"{place}: includes {redact_text(named[:200])}, which {error}")
+        return
     _read(reading, text, path)
 
 
 def _read_requirement(reading: _Reading, line: str, place: str) -> None:
     cut = _OPTION_IN_LINE.search(line)
-    text, options = (line[: cut.start()], line[cut.start() :]) if cut else (line, "")
-    stated = _hashes(options)
-    if _VARIABLE.search(text):
-        reading.unread.append(f"{place}: a variable of the environment decides it")
+    text = (line[: cut.start()] if cut else line).strip()
+    name = _named(text)
+    if name is not None and not is_named(name, reading.project) and not reading.broken:
+        return
+    options = _options(reading, line[cut.start() :], place) if cut else Options()
+    stated = _files(options.hashes)
+    if name is None:
+        _read_address(reading, text, stated, place)
+    elif is_named(name, reading.project):
+        _read_ours(reading, text, stated, place)
+    else:
+        _, _, fragment = text.partition("#")
+        linked = _files([] if not fragment else fragment.partition(" ")[0].split("&"))
+        _read_disguised(reading, (*stated, *linked), place)
+
+
+def _named(text: str) -> str | None:
+    """The project that a requirement names; None if it is no requirement but an address."""
+    found = _NAME.match(text)
+    if found is None:
+        return None
+    rest = text[found.end() :].lstrip()
+    if (rest and not rest.startswith(_AFTER_NAME)) or is_file(found[0]):
+        return None
+    return found[0]
+
+
+def _files(stated: tuple[str, ...] | list[str]) -> tuple[PinnedFile, ...]:
+    return tuple(PinnedFile(hashes=found) for text in stated if (found := digests(text)))
+
+
+def _read_disguised(reading: _Reading, files: tuple[PinnedFile, ...], place: str) -> None:
+    """Read the digests of another project: those of the broken bytes force them all the same."""
+    if any(file.hashes.get("sha256") in reading.broken for file in files):
+        reading.pins.append(_forced(place, None, files, "", "by a digest, under another name"))
+
+
+def _read_ours(reading: _Reading, text: str, stated: tuple[PinnedFile, ...], place: str) -> None:
+    reading.parsed += 1
+    if reading.parsed > _MAX_PARSED:
+        reading.miss(f"{place}: more than {_MAX_PARSED} entries about the project")
+        return
+    if len(text) > _MAX_REQUIREMENT_CHARS:
+        reading.miss(f"{place}: a requirement of more than {_MAX_REQUIREMENT_CHARS} characters")
+        return
+    # Credentials in an address decide nothing about what is installed.
+    if _VARIABLE.search(_USER_INFO.sub("//", text)):
+        reading.miss(f"{place}: a variable of the environment decides it")
         return
     try:
-        requirement = Requirement(text.strip())
-    except InvalidRequirement:
-        _read_location(reading, text.strip(), stated, place)
+        requirement = Requirement(text)
+    except (InvalidRequirement, RecursionError):
+        reading.miss(f"{place}: {redact_text(text[:200])} is not understood")
         return
-    if is_named(requirement.name, reading.project):
-        reading.pins.append(_pin(requirement, stated, reading.project, place))
+    reading.pins.append(_pin(requirement, stated, reading.project, place))
 
 
-def _hashes(options: str) -> tuple[PinnedFile, ...]:
-    try:
-        words = shlex.split(options)
-    except ValueError:
-        words = options.split()
-    values = [word.removeprefix("--hash=") for word in words if word.startswith("--hash=")]
-    values += [b for a, b in itertools.pairwise(words) if a == "--hash"]
-    return tuple(PinnedFile(hashes=found) for value in values if (found := digests(value)))
-
-
-def _read_location(
-    reading: _Reading, text: str, stated: tuple[PinnedFile, ...], place: str
+def _read_address(
+    reading: _Reading,
+    text: str,
+    stated: tuple[PinnedFile, ...],
+    place: str,
+    *,
+    editable: bool = False,
 ) -> None:
-    """Read a line that is no requirement: the URL or path of one file."""
-    address, _, marker = text.partition(" ;")
-    filename = file_of_url(address.strip()) or ""
-    version = version_in(filename, reading.project)
-    if version is None:
-        if not _ARCHIVE.search(filename) and reading.project in text.lower().replace("_", "-"):
-            reading.unread.append(f"{place}: {redact_text(text[:200])} is not understood")
+    """Read a line that is no requirement: the URL or path of a file or of a source tree."""
+    reading.addresses += 1
+    if reading.addresses > _MAX_ADDRESSES:
+        reading.miss(f"{place}: more than {_MAX_ADDRESSES} lines with addresses")
         return
-    files = (_linked(address.strip(), filename), *stated)
-    reading.pins.append(_forced(place, version, files, marker.strip(), "by its address"))
+    found = _MARKER_BEGINS.search(text)
+    marker = text[found.end() :].strip() if found else ""
+    address = Address.of(text[: found.start()] if found else text)
+    if address is None or _VARIABLE.search(address.path):
+        reading.miss(f"{place}: {redact_text(text[:200])} is not understood")
+        return
+    files = (_linked(address.text, address.filename), *stated)
+    whose = address.whose(reading.project)
+    told = {file.hashes.get("sha256") for file in files} - {None}
+    if whose.ours or told & reading.broken:
+        _read_our_address(reading, address, files, marker, place, editable=editable)
+    elif not whose.known and not (told and reading.broken):
+        reading.miss(f"{place}: {address.redacted} names no project: it may be this one")
+
+
+def _read_our_address(
+    reading: _Reading,
+    address: Address,
+    files: tuple[PinnedFile, ...],
+    marker: str,
+    place: str,
+    *,
+    editable: bool,
+) -> None:
+    is_tree = not address.is_vcs and not is_file(address.filename)
+    if is_tree and editable:
+        reading.note(f"{place}: an editable project: no release is pinned")
+    elif is_tree and not address.is_url:
+        reading.miss(f"{place}: {address.redacted} does not tell which version it is")
+    else:
+        version = address.version(reading.project)
+        reading.pins.append(_forced(place, version, files, marker, "by its address"))
 
 
 def _linked(address: str, filename: str) -> PinnedFile:
@@ -177,7 +295,13 @@ def _forced(
     place: str, version: str | None, files: tuple[PinnedFile, ...], marker: str, how: str
 ) -> Pin:
     return Pin(
-        where=place, state=PinState.FORCED, version=version, files=files, marker=marker, how=how
+        where=place,
+        state=PinState.FORCED,
+        version=version,
+        files=files,
+        marker=marker,
+        how=how,
+        form=_FORM,
     )
 
 
@@ -203,4 +327,5 @@ def _pin(requirement: Requirement, stated: tuple[PinnedFile, ...], project: str,
         files=stated,
         marker=marker,
         how="a requirement",
+        form=_FORM,
     )

@@ -137,7 +137,7 @@ def test_a_file_with_a_name_of_its_own_needs_its_project(run: Run, tmp_path: Pat
 
 # --- what places tell, without a server ----------------------------------------------------------
 
-ORIGIN, CACHE = location("source", "pypi"), location("cache", "store")
+ORIGIN, CACHE = location("source", "pypi"), location("cache", "box")
 
 
 def told(*seen: Observation, copy: Copy | None = None) -> Trace:
@@ -154,6 +154,8 @@ def test_a_source_that_may_still_serve_an_unlisted_file_is_not_called_empty() ->
     assert "no longer has it" in gone
     unread = told(observe("source", replace(page_without, complete=False))).at_source
     assert unread == "it is not known whether source lists it"
+    (place,) = told(observe("source", replace(page_without, complete=False))).places
+    assert place.why == "what it lists could not be read to its end"
 
 
 def test_a_cache_without_the_project_is_known_to_hold_nothing() -> None:

@@ -17,7 +17,15 @@ from auditor.registry import load_kinds
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 VARIABLES = {
     name: "http://127.0.0.1/x" if name.endswith("_URL") else "x"
-    for name in ("EDGE_USER", "EDGE_PASSWORD", "REGISTRY_TOKEN", "HOOK_URL", "GITHUB_TOKEN", "HOOK_SECRET", "MAIL_URL")
+    for name in (
+        "EDGE_USER",
+        "EDGE_PASSWORD",
+        "REGISTRY_TOKEN",
+        "HOOK_URL",
+        "GITHUB_TOKEN",
+        "HOOK_SECRET",
+        "MAIL_URL",
+    )
 }
 
 

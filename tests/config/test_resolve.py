@@ -146,9 +146,9 @@ def test_waivers_channels_and_history_are_kept(resolve_text: Resolve) -> None:
     [waiver] = resolved.plan.waivers
     assert ("origin", None, date(2026, 12, 31)) == (waiver.location, waiver.incident, waiver.until)
     [channel] = resolved.channels
-    assert ("webhook", "webhook", ("change",)) == (channel.name, channel.kind, channel.on)
+    assert (channel.name, channel.kind, channel.on) == ("webhook", "webhook", ("change",))
     assert resolved.history is not None
-    assert "h.sqlite3" == resolved.history.name
+    assert resolved.history.name == "h.sqlite3"
 
 
 def test_options_limit_the_incidents_and_set_what_only_they_can(resolve_text: Resolve) -> None:

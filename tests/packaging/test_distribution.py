@@ -43,7 +43,9 @@ SOURCE_ONLY = {
     "tests",
     "tools",
 }
-STRAY = re.compile(r"__pycache__|\.pyc$|\.venv|\.coverage|\.[a-z_]+_cache/|\.egg-info|\.hypothesis|/build/")
+STRAY = re.compile(
+    r"__pycache__|\.pyc$|\.venv|\.coverage|\.[a-z_]+_cache/|\.egg-info|\.hypothesis|/build/"
+)
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -194,3 +195,107 @@ async def test_a_system_wide_addition_is_mentioned(look: Look, site: Path, tmp_p
     (tmp_path / "venv/pyvenv.cfg").write_text("include-system-site-packages = true\n")
     install(site, wheel(tmp_path, "1.2.4"))
     assert any("system" in note for note in (await look(tmp_path / "venv")).notes)
+
+
+def stated(site: Path, version: str, ending: str = "dist-info") -> Path:
+    """Metadata of an installed release, and nothing else of it."""
+    directory = site / f"brokenpkg-{version}.{ending}"
+    directory.mkdir(parents=True)
+    name = "METADATA" if ending == "dist-info" else "PKG-INFO"
+    (directory / name).write_text(f"Metadata-Version: 2.1\nName: brokenpkg\nVersion: {version}\n")
+    return directory
+
+
+async def test_a_system_wide_addition_that_was_not_looked_at_forbids_absent(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "venv/pyvenv.cfg").write_text("include-system-site-packages = true\n")
+    seen = await look(tmp_path / "venv")
+    assert (seen.outcome, seen.holdings_complete) == (Outcome.OBSERVED, False)
+    # What the environment has itself hides what the system has.
+    stated(site, "1.2.4")
+    assert (await look(tmp_path / "venv")).holdings_complete is True
+
+
+async def test_a_directory_that_a_pth_file_adds_is_looked_at(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    stated(tmp_path / "elsewhere", "1.2.3")
+    (site / "more.pth").write_text(
+        f"# a comment\nimport harmless\n/no/such\n{tmp_path}/elsewhere\n"
+    )
+    seen = await look(site)
+    assert [pin.version for pin in seen.pins] == ["1.2.3"]
+    assert seen.holdings_complete is True
+    # The environment's own copy is imported first.
+    stated(site, "1.2.4")
+    assert [pin.version for pin in (await look(site)).pins] == ["1.2.4"]
+
+
+@pytest.mark.parametrize(
+    ("line", "complete"),
+    [
+        ("import sys; sys.path.append('/opt/more')", False),
+        ("import site; site.addsitedir('/opt/more')", False),
+        ("import sys; sys.__plen = len(sys.path)", True),
+        ("import os; __import__('_distutils_hack')", True),
+        (".", True),
+        ("\0", True),
+    ],
+)
+async def test_a_pth_file_is_never_run_and_one_that_may_add_directories_is_said(
+    look: Look, site: Path, line: str, *, complete: bool
+) -> None:
+    (site / "more.pth").write_text(f"{line}\n")
+    seen = await look(site)
+    assert (seen.outcome is Outcome.ABSENT) is complete
+    assert seen.holdings_complete is complete
+
+
+async def test_a_pth_file_that_cannot_be_read_forbids_absent(look: Look, site: Path) -> None:
+    os.mkfifo(site / "more.pth")
+    assert (await look(site)).holdings_complete is False
+
+
+async def test_a_development_link_leads_to_its_source_tree(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "src"
+    stated(tree, "1.2.3", "egg-info").rename(tree / "brokenpkg.egg-info")
+    (site / "BrokenPkg.egg-link").write_text(f"{tree}\n.\n")
+    (pin,) = (await look(site)).pins
+    assert (pin.version, "editable" in pin.how) == ("1.2.3", True)
+    assert pin.where.endswith("BrokenPkg.egg-link")
+
+
+async def test_a_development_link_that_leads_nowhere_is_unknown(look: Look, site: Path) -> None:
+    (site / "brokenpkg.egg-link").write_text("/no/such/tree\n.\n")
+    seen = await look(site)
+    assert (seen.outcome, seen.holdings_complete) == (Outcome.OBSERVED, False)
+
+
+async def test_development_links_that_lead_in_a_circle_end(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    (site / "brokenpkg.egg-link").write_text(f"{site}\n.\n")
+    assert (await look(site)).holdings_complete is False
+
+
+async def test_a_version_that_is_none_forbids_clean_whatever_the_directory_says(
+    look: Look, site: Path
+) -> None:
+    directory = stated(site, "1.2.3")
+    (directory / "METADATA").write_text("Name: brokenpkg\nVersion: no version\n")
+    seen = await look(site)
+    assert seen.holdings_complete is False
+    assert "no version" in seen.pins[0].how
+
+
+async def test_metadata_of_many_headers_takes_no_time(look: Look, site: Path) -> None:
+    headers = "".join(f"x{n}:\n" for n in range(100_000))
+    text = f"{headers}Name: brokenpkg\nVersion: 1.2.3\n"
+    (stated(site, "9") / "METADATA").write_text(text)
+    started = time.process_time()
+    (pin,) = (await look(site)).pins
+    assert time.process_time() - started < 2
+    assert pin.version == "1.2.3"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.model import Observation, Outcome, PinState, Role
+from auditor.model import Fingerprint, Observation, Outcome, PinState, Role
+from probes.kit.disk import Listing
 from probes.lockfile import KIND
 from probes.locks.formats import read_lock
 
@@ -120,9 +123,10 @@ Look = Callable[..., Awaitable[Observation]]
 
 @pytest.fixture
 def look(assign: MakeAssignment) -> Look:
-    async def look(path: Path, project: str = "brokenpkg") -> Observation:
+    async def look(path: Path, project: str = "brokenpkg", broken: str = "") -> Observation:
         assignment = assign(path=str(path), kind="lockfile", role=Role.PIN)
-        incident = replace(assignment.incident, project=project)
+        prints = (Fingerprint(sha256=broken),) if broken else ()
+        incident = replace(assignment.incident, project=project, fingerprints=prints)
         return await KIND.observe(replace(assignment, incident=incident))
 
     return look
@@ -219,6 +223,39 @@ async def test_an_unread_part_is_never_called_complete(
     assert any("requirements.txt:1" in note for note in seen.notes)
 
 
+@pytest.mark.parametrize("kind", ["missing", "directory", "coding"])
+async def test_an_included_file_that_is_not_read_says_why(
+    look: Look, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "directory").mkdir()
+    written(tmp_path, "coding", "# coding: zlib\n")
+    seen = await look(written(tmp_path, "requirements.txt", f"-c {kind}\n"))
+    cause = {"missing": "which does not exist", "directory": "no regular file", "coding": "'zlib'"}
+    assert cause[kind] in seen.notes[0]
+
+
+async def test_a_directory_called_requirements_is_read_whatever_its_files_are_called(
+    look: Look, tmp_path: Path
+) -> None:
+    for directory in ("requirements", "notes"):
+        (tmp_path / directory).mkdir()
+        written(tmp_path / directory, "constraints.txt", "other==1\n")
+        written(tmp_path / directory, "prod.txt", "brokenpkg==1.2.3\n")
+    assert [pin.version for pin in (await look(tmp_path / "requirements")).pins] == ["1.2.3"]
+    assert (await look(tmp_path / "notes")).pins == ()
+
+
+async def test_a_directory_with_more_entries_than_are_read_is_never_absent(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, "requirements.txt", "other==1\n")
+    cut = Listing(("requirements.txt",), complete=False)
+    monkeypatch.setattr("probes.locks.formats.list_directory", lambda _: cut)
+    seen = await look(tmp_path)
+    assert seen.outcome is Outcome.MALFORMED
+    assert "name the lock file itself" in seen.detail
+
+
 async def test_a_file_without_the_project_is_absent(look: Look, tmp_path: Path) -> None:
     seen = await look(written(tmp_path, "uv.lock", UV), project="another")
     assert (seen.outcome, seen.pins) == (Outcome.ABSENT, ())
@@ -288,3 +325,294 @@ def test_no_text_makes_the_reader_fail(
     path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
     found = read_lock(path, "brokenpkg", threading.Event())
     assert found.reading is not None or found.problem
+
+
+# --- what pip installs, and what must not pass for nothing ---------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"https://host.example/a/wheel.whl#sha256={SHA}",
+        f"other==1 --hash=sha256:{SHA}",
+        f"other @ https://host.example/x.zip#sha256={SHA}",
+        f'other==1 --hash "sha256:{SHA}"',
+    ],
+)
+async def test_the_digest_of_the_broken_bytes_forces_them_under_any_name(
+    look: Look, tmp_path: Path, line: str
+) -> None:
+    path = written(tmp_path, "requirements.txt", line)
+    (pin,) = (await look(path, broken=SHA)).pins
+    assert pin.state is PinState.FORCED
+    assert SHA in {file.hashes.get("sha256") for file in pin.files}
+    assert (await look(path, broken=OTHER)).pins == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "https://host.example/x/brokenpkg/archive/v1.2.3.zip",
+        "https://host.example/x/y/archive/v1.2.3.zip#egg=brokenpkg",
+        "-e git+https://host.example/x/brokenpkg@v1.2.3#egg=brokenpkg",
+        "git+https://host.example/x/BrokenPkg.git@v1.2.3",
+        "--editable=git+https://host.example/x/y@v1.2.3#egg=brokenpkg[extra]",
+    ],
+)
+async def test_an_address_of_the_project_binds_though_it_tells_no_version(
+    look: Look, tmp_path: Path, line: str
+) -> None:
+    (pin,) = (await look(written(tmp_path, "requirements.txt", line))).pins
+    assert (pin.state, pin.version) == (PinState.FORCED, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "./brokenpkg",
+        "./BROKENPKG.zip",
+        "./wheel.whl",
+        "https://host.example/x/y/archive/main.zip",
+        "git+https://host.example/x/y@v1",
+        "<<<<<<< HEAD",
+        "  - brokenpkg=1.2.3",
+        "--no-such-option x",
+        "--no-index brokenpkg==1.2.3",
+        "-r base.txt -r more.txt",
+        "brokenpkg==1.2.3 and more",
+        "brokenpkg==1.2.3;" + "(" * 4000,
+        "brokenpkg" + ",".join(f"!=1.{n}" for n in range(200)),
+        "a" * 300_000,
+    ],
+)
+async def test_what_may_mean_the_project_and_is_not_understood_is_unread(
+    look: Look, tmp_path: Path, line: str
+) -> None:
+    written(tmp_path, "base.txt", "")
+    written(tmp_path, "more.txt", "")
+    seen = await look(written(tmp_path, "requirements.txt", f"{line}\n"))
+    assert seen.outcome is Outcome.OBSERVED
+    assert seen.holdings_complete is False
+    assert "requirements.txt:1" in seen.notes[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-e .",
+        ".",
+        "-e ./brokenpkg[dev]",
+        "./other",
+        "./vendor/other-1.2.3.tar.gz",
+        "https://host.example/other-1.2.3-py3-none-any.whl",
+        "git+https://host.example/x/y@v1#egg=other",
+        "other @ git+https://host.example/x/y@v1",
+        "other==${VERSION}",
+        "-i https://${USER}:${PASSWORD}@host.example/simple",
+        "--pre --prefer-binary --trusted-host=a --no-binary :all: --require-hashes",
+    ],
+)
+async def test_ones_own_tree_and_what_is_another_project_leave_no_doubt(
+    look: Look, tmp_path: Path, line: str
+) -> None:
+    seen = await look(written(tmp_path, "requirements.txt", f"{line}\n"))
+    assert (seen.outcome, seen.pins) == (Outcome.ABSENT, ())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--no-index -r base.txt",
+        "--requirem base.txt",
+        "-rbase.txt",
+        "-r 'base.txt' --pre",
+        "--pre --constraint=base.txt",
+        "-r file:base.txt",
+    ],
+)
+async def test_an_include_is_followed_wherever_it_stands_in_the_line(
+    look: Look, tmp_path: Path, line: str
+) -> None:
+    written(tmp_path, "base.txt", "brokenpkg==1.2.3\n")
+    seen = await look(written(tmp_path, "requirements.txt", f"{line}\n"))
+    assert [pin.version for pin in seen.pins] == ["1.2.3"]
+    assert seen.holdings_complete is True
+
+
+async def test_entries_of_one_requirements_file_bind_together_and_those_of_a_lock_do_not(
+    look: Look, tmp_path: Path
+) -> None:
+    written(tmp_path, "c.txt", "brokenpkg<1.2.5\n")
+    written(tmp_path, "requirements.txt", "-c c.txt\nbrokenpkg>1.2\n")
+    written(tmp_path, "requirements-dev.txt", "brokenpkg\n")
+    written(tmp_path, "uv.lock", UV)
+    pins = (await look(tmp_path)).pins
+    together = {pin.where.rpartition("/")[2]: pin.together for pin in pins}
+    assert together["c.txt:1"] == together["requirements.txt:2"] != ""
+    assert together["requirements-dev.txt:1"] not in ("", together["c.txt:1"])
+    assert together["uv.lock:11"] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "pyproject.toml",
+            '[project]\nrequires-python = ">=3"\ndependencies = ["brokenpkg==1.2.3"]',
+        ),
+        ("setup.cfg", "[options]\ninstall_requires =\n  brokenpkg==1.2.3\n"),
+        ("environment.yml", "dependencies:\n  - brokenpkg=1.2.3\n"),
+        ("conda-lock.yml", "package:\n- name: brokenpkg\n  version: 1.2.3\n"),
+        ("uv.lock", ""),
+        ("poetry.lock", ""),
+        ("pdm.lock", 'lock_version = "4.5.0"\n'),
+        ("pylock.toml", ""),
+        ("Pipfile.lock", '{"_meta": {}}'),
+        ("locked", ""),
+        ("uv.lock", ".".join("a" * 20_000) + " = 1\n"),
+        ("uv.lock", "version = 1\nx = [" + "{" + ".".join("a" * 20_000) + " = 1}]\n"),
+    ],
+)
+async def test_what_is_no_lock_is_never_called_free_of_the_project(
+    look: Look, tmp_path: Path, name: str, text: str
+) -> None:
+    seen = await look(written(tmp_path, name, text))
+    assert seen.outcome is Outcome.MALFORMED
+    assert name in seen.detail
+
+
+async def test_a_wheel_beside_the_lock_is_a_pin_and_a_source_tree_is_none(
+    look: Look, tmp_path: Path
+) -> None:
+    entry = '[[package]]\nname = "brokenpkg"\nversion = "1.2.3"\n'
+    wheel = f'path = "./vendor/{WHEEL}"\nfiles = [{{file = "{WHEEL}", hash = "sha256:{SHA}"}}]\n'
+    tree = '[package.source]\ntype = "directory"\nurl = "."\n'
+    cases = {
+        "pdm.lock": (
+            entry + wheel,
+            '[metadata]\nlock_version = "4.5.0"\n' + entry + 'path = "."\n',
+        ),
+        "poetry.lock": (entry, entry + tree),
+    }
+    for name, (file, own) in cases.items():
+        end = '[metadata]\nlock-version = "2.1"\nlock_version = "4.5.0"\n'
+        (pin,) = (await look(written(tmp_path, name, file + end))).pins
+        assert (pin.version, pin.state) == ("1.2.3", PinState.FORCED)
+        text = own if "[metadata]" in own else own + end
+        seen = await look(written(tmp_path, name, text))
+        assert (seen.outcome, seen.pins) == (Outcome.ABSENT, ())
+        assert any("the project itself" in note for note in seen.notes)
+
+
+@pytest.mark.parametrize(
+    ("entry", "state"),
+    [
+        ('{"git": "https://u:p@git.example/x.git", "ref": "v1.2.3"}', PinState.FORCED),
+        ('{"file": "https://f.example/brokenpkg-1.2.3.zip"}', PinState.FORCED),
+        ('{"path": "./vendor/brokenpkg-1.2.3.zip"}', PinState.FORCED),
+        ('{"version": "*"}', PinState.RANGE),
+        ('{"editable": true, "path": "."}', None),
+    ],
+)
+async def test_every_source_of_a_pipfile_entry_is_told_apart(
+    look: Look, tmp_path: Path, entry: str, state: PinState | None
+) -> None:
+    text = f'{{"_meta": {{}}, "default": {{"brokenpkg": {entry}}}}}'
+    seen = await look(written(tmp_path, "Pipfile.lock", text))
+    assert [pin.state for pin in seen.pins] == ([state] if state else [])
+    assert seen.outcome is (Outcome.OBSERVED if state else Outcome.ABSENT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "brokenpkg==1.2.3\n".encode("utf-16"),
+        codecs.BOM_UTF16_BE + "brokenpkg==1.2.3\n".encode("utf-16-be"),
+        "brokenpkg==1.2.3\n".encode("utf-32"),
+        "brokenpkg==1.2.3\n".encode("utf-8-sig"),
+        "# é\nbrokenpkg==1.2.3\n".encode("latin-1"),
+        "# -*- coding: cp1252 -*-\n# é\nbrokenpkg==1.2.3\n".encode("cp1252"),
+    ],
+)
+async def test_a_requirements_file_is_read_in_every_coding_that_pip_reads(
+    look: Look, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_bytes(content)
+    seen = await look(path)
+    assert [pin.version for pin in seen.pins] == ["1.2.3"]
+    assert seen.holdings_complete is True
+
+
+@pytest.mark.parametrize("coding", ["punycode", "zlib", "no-such-coding"])
+async def test_a_coding_that_is_none_of_text_is_refused(
+    look: Look, tmp_path: Path, coding: str
+) -> None:
+    text = f"# coding: {coding}\nbrokenpkg==1.2.4\n"
+    seen = await look(written(tmp_path, "requirements.txt", text))
+    assert seen.outcome is Outcome.MALFORMED
+    assert coding in seen.detail
+
+
+BOMBS = {
+    "blanks": ("requirements.txt", "a" + " " * 300_000 + "b"),
+    "blanks in many lines": ("requirements.txt", ("a" + " " * 20_000 + "b\n") * 50),
+    "specifier": ("requirements.txt", "brokenpkg" + ",".join(f"!=1.{n}" for n in range(90_000))),
+    "marker": ("requirements.txt", "brokenpkg;" + " or ".join(["os_name=='a'"] * 50_000)),
+    "brackets": ("requirements.txt", "brokenpkg;" + "(" * 400_000),
+    "includes itself": ("requirements.txt", "-r requirements.txt\n" * 50_000),
+    "includes others": ("requirements.txt", "".join(f"-r {n}.txt\n" for n in range(90_000))),
+    "pins": ("requirements.txt", "brokenpkg==1.2.3\n" * 55_000),
+    "quotes": ("requirements.txt", "other --hash='a'\n" * 55_000),
+    "dotted key": ("uv.lock", ".".join("a" * 200_000) + "=1"),
+    "dotted keys": ("uv.lock", "".join(f"[{'.'.join('b' * n)}]\n" for n in range(1, 1000))),
+    "markers": (
+        "uv.lock",
+        'version=1\n[[package]]\nname="brokenpkg"\nversion="1.2.3"\nresolution-markers=['
+        + ",".join(["'os_name==1'"] * 60_000)
+        + "]\n",
+    ),
+    "brackets in pylock.toml": ("pylock.toml", PYLOCK.replace("python_version", "(" * 400_000)),
+    "marker in pylock.toml": (
+        "pylock.toml",
+        PYLOCK.replace("python_version", "os_name=='a' or " * 60_000 + "python_version"),
+    ),
+    "quotes that never close": ("uv.lock", '"\\' * 200_000),
+    "addresses": ("requirements.txt", "https://host.example/x;a@b\n" * 40_000),
+    "lines": ("requirements.txt", "\n" * 9_000_000),
+    "brackets in JSON": ("Pipfile.lock", '{"_meta":' + "[" * 400_000),
+}
+
+
+@pytest.mark.parametrize("bomb", list(BOMBS))
+async def test_no_megabyte_takes_long(look: Look, tmp_path: Path, bomb: str) -> None:
+    name, text = BOMBS[bomb]
+    path = written(tmp_path, name, text)
+    started = time.process_time()
+    seen = await look(path, broken=SHA)
+    # A second where nothing else runs; what is meant takes minutes.
+    assert time.process_time() - started < 4
+    assert seen.holdings_complete is not True or seen.pins or bomb == "quotes"
+
+
+async def test_entries_beyond_any_real_lock_are_cut_and_said(look: Look, tmp_path: Path) -> None:
+    text = "version = 1\n" + '[[package]]\nname = "brokenpkg"\nversion = "1.2.3"\n' * 200
+    seen = await look(written(tmp_path, "uv.lock", text))
+    assert len(seen.pins) == 100
+    assert seen.holdings_complete is False
+
+
+async def test_each_entry_says_in_which_format_it_stands(look: Look, tmp_path: Path) -> None:
+    texts = {
+        "uv.lock": UV,
+        "poetry.lock": POETRY,
+        "pdm.lock": PDM,
+        "pylock.toml": PYLOCK,
+        "Pipfile.lock": PIPFILE,
+        "requirements.txt": REQUIREMENTS,
+    }
+    for name, text in texts.items():
+        (pin,) = (await look(written(tmp_path, name, text))).pins
+        assert pin.form == name.removesuffix(".txt")
+    offered = {form for remedy in KIND.remedies for form in remedy.forms}
+    assert offered == {name.removesuffix(".txt") for name in texts}

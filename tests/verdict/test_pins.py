@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from auditor.model import (
     HeldState,
     Integrity,
+    KindFacts,
     Outcome,
     Pin,
     PinnedFile,
     PinState,
+    RemedyTemplate,
+    Role,
     Status,
     Verdict,
 )
 
-from .stage import BROKEN, codes, held, location, observe, plan, run, verdict
+from .stage import (
+    BROKEN,
+    FIX,
+    GOOD,
+    KINDS,
+    codes,
+    held,
+    location,
+    observe,
+    page,
+    plan,
+    run,
+    source,
+    verdict,
+    wheel,
+)
 
 OTHER = "0" * 64
 
@@ -110,8 +130,23 @@ def test_what_was_not_read_to_its_end_is_never_clean() -> None:
         ("python_version < '3.8'", Status.CLEAN),
         ("sys_platform == 'win32'", Status.PINNED),
         ("sys_platform == 'darwin'", Status.CLEAN),
+        ("sys_platform == 'cygwin'", Status.CLEAN),
+        ("platform_python_implementation == 'PyPy'", Status.CLEAN),
+        ("implementation_name == 'cpython'", Status.PINNED),
+        # No environment decides these: the auditor's own interpreter must not fill them in.
+        ("platform_release == 'no such kernel'", Status.PINNED),
+        ("platform_version == ''", Status.PINNED),
+        ("implementation_version >= '3.12'", Status.PINNED),
+        ("(" * 3000, Status.PINNED),
+        ("python_version < '3.0' or " * 300 + "python_version < '3.0'", Status.PINNED),
         ("python_version >= '3.13' and platform_machine == 'AMD64'", Status.PINNED),
         ("extra == 'test'", Status.PINNED),
+        # What is not decided saves nothing that is, and what is decides all the same.
+        ("extra == 'test' and python_version < '3.8'", Status.CLEAN),
+        ("'and os_name' in extras and (sys_platform == 'cygwin' or os_name == '')", Status.CLEAN),
+        ("(extra == 'a' or sys_platform == 'cygwin') and os_name == 'posix'", Status.PINNED),
+        ("extra == 'test' or python_version < '3.8'", Status.PINNED),
+        ("python_version not in '3.11 3.12' and platform_version != 'x'", Status.PINNED),
         ("what is this", Status.PINNED),
     ],
 )
@@ -150,3 +185,131 @@ def test_pins_count_in_what_deleting_would_break() -> None:
     assert found.deletion.would_break_pins == 1
     assert found.summary.by_status[Status.PINNED] == 1
     assert found.summary.exit_code == 1
+
+
+def test_what_holds_in_no_audited_environment_is_told_and_not_called_free_of_it() -> None:
+    found = judged(entry(marker="python_version < '3.8'"))
+    assert set(codes(found)) == {"clean", "outside-environments"}
+    clean = next(r for r in found.reasons if r.code == "clean")
+    assert "in any environment that is audited" in clean.text
+    assert "1.2.3" not in clean.observed
+    outside = next(r for r in found.reasons if r.code == "outside-environments")
+    assert "python_version < '3.8'" in outside.text
+
+
+def of_file(specifier: str, **facts: object) -> Pin:
+    known = {"state": PinState.RANGE, "specifier": specifier, "together": "1"}
+    return entry(None, **{**known, **facts})
+
+
+@pytest.mark.parametrize(
+    ("requirement", "constraint", "status"),
+    [
+        (">1.2,!=1.2.4", "<1.2.5", Status.BEHIND),
+        (">1.2.2,!=1.2.4", "<1.2.5", Status.PINNED),
+        (">=1.2.4", "<1.2.5", Status.CLEAN),
+        (">1.2.4", "<1.2.5", Status.BEHIND),
+        (">1.2", "", Status.CLEAN),
+    ],
+)
+def test_a_requirement_and_its_constraint_are_judged_together(
+    requirement: str, constraint: str, status: Status
+) -> None:
+    listed = page((GOOD, BROKEN, FIX, wheel("1.2.5")))
+    pins = (of_file(requirement), of_file(constraint, where="c.txt:1"))
+    seen = observe("lock", pins=pins, holdings_complete=True, connected=None)
+    found = verdict(seen, source(listed), kind="lock", required=False)
+    assert found.status is status
+    if status is not Status.CLEAN:
+        assert "c.txt:1" in found.reasons[0].text
+
+
+def test_entries_that_never_hold_at_once_or_stand_in_other_files_do_not_bind_together() -> None:
+    windows, linux = "sys_platform == 'win32'", "sys_platform == 'linux'"
+    new, old = of_file(">1.2,!=1.2.4"), of_file("<1.2.5")
+    five = source(page((GOOD, BROKEN, FIX, wheel("1.2.5"))))
+    for pins in (
+        (replace(new, marker=windows), replace(old, marker=linux)),
+        (new, replace(old, together="2")),
+        (new, replace(old, together="")),
+    ):
+        seen = observe("lock", pins=pins, holdings_complete=True, connected=None)
+        assert verdict(seen, five, kind="lock", required=False).status is Status.CLEAN
+
+
+@pytest.mark.parametrize("specifier", ["!=1.2.4", "<=1.2.3", "<1.2.4", ">=1.2.3,<1.2.4"])
+def test_without_a_list_of_releases_a_cap_is_behind_and_forces_nothing(specifier: str) -> None:
+    cap = entry(None, state=PinState.RANGE, specifier=specifier)
+    seen = observe("lock", pins=(cap,), holdings_complete=True, connected=None)
+    unseen = source(outcome=Outcome.UNREACHABLE, pages=())
+    assert verdict(seen, unseen, kind="lock", required=False).status is Status.BEHIND
+    exact = replace(cap, specifier="==1.2.3")
+    seen = replace(seen, pins=(exact,))
+    assert verdict(seen, unseen, kind="lock", required=False).status is Status.PINNED
+
+
+@pytest.mark.parametrize(
+    "pin",
+    [
+        entry("1.2.3"),
+        entry("1.2.2"),
+        entry("main"),
+        entry("1.2.4", files=(PinnedFile(filename=FIX.filename, hashes={"sha256": OTHER}),)),
+        entry("not a version", state=PinState.INSTALLED),
+        entry("1.2.3+ours", state=PinState.INSTALLED),
+    ],
+)
+def test_a_row_on_which_anything_else_decides_is_not_called_clean(pin: Pin) -> None:
+    found = judged(pin)
+    assert found.status is not Status.CLEAN
+    assert "clean" not in codes(found)
+
+
+def test_an_entry_that_several_files_include_is_told_once() -> None:
+    found = judged(entry(together="1"), entry(together="2"), entry(where="other.txt:1"))
+    assert [r.code for r in found.reasons].count("pinned") == 2
+    older = judged(entry("1.2.2", together="1"), entry("1.2.2", together="2"))
+    assert [r.code for r in older.reasons].count("fix-excluded") == 1
+
+
+def test_an_installed_version_that_is_none_is_unknown() -> None:
+    found = judged(entry("not a version", state=PinState.INSTALLED))
+    assert (found.status, found.reasons[0].code) == (Status.UNKNOWN, "unreadable")
+    assert "does not tell which version" in found.reasons[0].text
+
+
+def test_a_local_build_of_the_broken_release_is_neither_pinned_nor_clean() -> None:
+    found = judged(entry("1.2.3+ours", state=PinState.INSTALLED))
+    assert (found.status, found.reasons[0].code) == (Status.UNKNOWN, "local-build")
+    assert judged(entry("1.2.4+ours", state=PinState.INSTALLED)).status is Status.CLEAN
+
+
+@pytest.mark.parametrize("kind", ["lock", "box"])
+def test_the_sentence_of_what_could_not_be_read_says_the_cause(kind: str) -> None:
+    cut = observe("lock", holdings_complete=False, notes=("layer 3 ends early",), connected=None)
+    text = verdict(cut, kind=kind, required=False).reasons[0].text
+    assert "could not be read to its end: layer 3 ends early." in text
+    gone = observe(
+        "lock", outcome=Outcome.UNREACHABLE, detail="uv.lock does not exist", connected=None
+    )
+    text = verdict(gone, kind=kind, required=False).reasons[0].text
+    assert "could not be read: uv.lock does not exist." in text
+
+
+def test_a_remedy_is_that_of_the_lock_which_is_there() -> None:
+    kind = KindFacts(
+        name="lock",
+        role=Role.PIN,
+        remedies=tuple(
+            RemedyTemplate(command=f"{form} {{project}}", effect="", statuses=statuses, forms=forms)
+            for form, forms, statuses in (
+                ("uv", ("uv.lock",), (Status.PINNED,)),
+                ("compile", ("requirements",), (Status.PINNED,)),
+                ("any", (), (Status.PINNED,)),
+            )
+        ),
+    )
+    seen = observe("lock", pins=(entry(form="requirements"),), connected=None)
+    the_plan = plan(location("lock", "lock", required=False), kinds={**KINDS, "lock": kind})
+    row = next(v for v in run(the_plan, seen).verdicts if v.location.name == "lock")
+    assert [r.command for r in row.remedies] == ["compile brokenpkg", "any brokenpkg"]
