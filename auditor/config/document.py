@@ -118,6 +118,9 @@ def parse_document(text: str, *, name: str, directory: Path | None = None) -> Do
         raise ConfigError([_syntax_error(str(error), name, text)]) from error
     except RecursionError as error:
         raise ConfigError([f"{name}: is nested too deeply; flatten it"]) from error
+    except ValueError as error:  # CPython converts no number of more than 4,300 digits
+        problem = "has a number that is too long to be one; shorten it"
+        raise ConfigError([f"{name}: {problem}"]) from error
     origins = {path: f"{name}:{line}" for path, line in locate(text).items()}
     return Document(data=data, origins=origins, directory=directory, name=name)
 

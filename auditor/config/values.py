@@ -6,9 +6,11 @@ Each function takes what stands in the file and returns what it means, or raises
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
@@ -22,6 +24,7 @@ __all__ = [
     "parse_file_url",
     "parse_filename",
     "parse_incident_id",
+    "parse_moment",
     "parse_name",
     "parse_project",
     "parse_secret",
@@ -33,6 +36,9 @@ __all__ = [
     "split_userinfo",
 ]
 
+_FIRST_YEAR, _LAST_YEAR = 1990, 2199
+# Times are added to times, and the last year of a date is 9999.
+_MAX_DURATION_S = 100 * 366 * 86400.0
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _DURATION = re.compile(rf"(?:{_DURATION_PART.pattern}\s*)+")
@@ -48,20 +54,37 @@ _MAX_NAME_CHARS = 200
 def parse_duration(value: object) -> float:
     """Return seconds: a number is seconds already, a text is like `90s`, `2h` or `1d12h`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _non_negative(float(value))
+        return _sensible(_seconds_of(value))
     if isinstance(value, str):
         text = value.strip().lower()
         if _DURATION.fullmatch(text):
-            return sum(float(n) * _UNIT_S[unit] for n, unit in _DURATION_PART.findall(text))
+            parts = _DURATION_PART.findall(text)
+            return _sensible(sum(float(n) * _UNIT_S[unit] for n, unit in parts))
         if re.fullmatch(r"\d+(\.\d+)?", text):
-            return float(text)
+            return _sensible(float(text))
     raise ValueError(f'{value!r} is no duration; write seconds such as 90, or "30m", "2h", "1d"')
 
 
-def _non_negative(seconds: float) -> float:
-    if not 0 <= seconds < float("inf"):
+def _seconds_of(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf
+
+
+def _sensible(seconds: float) -> float:
+    if not 0 <= seconds < math.inf:
         raise ValueError(f"{seconds:g} is no duration; write a number of seconds from 0")
+    if seconds > _MAX_DURATION_S:
+        raise ValueError(f"{seconds:g} s is longer than a century; write a shorter duration")
     return seconds
+
+
+def parse_moment(moment: datetime) -> datetime:
+    """Return a time, unless nothing could be added to it: dates end with the year 9999."""
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"the year {moment.year} is none of a release; correct it")
+    return moment
 
 
 def parse_timeout(value: object) -> float:

@@ -15,16 +15,21 @@ __all__ = ["VersionRule", "normalise_project", "parse_version", "version_order"]
 MAX_VERSION_CHARS = 200
 
 
+@lru_cache(maxsize=4096)
 def normalise_project(name: str) -> str:
     """Return the normalised form of a project's name (PEP 503)."""
     return str(canonicalize_name(name))
 
 
-@lru_cache(maxsize=65536)
 def parse_version(text: str) -> Version | None:
     """Parse a PEP 440 version; None if it is not one. Each distinct text is parsed once."""
     if len(text) > MAX_VERSION_CHARS:
         return None
+    return _parse_version(text)
+
+
+@lru_cache(maxsize=65536)
+def _parse_version(text: str) -> Version | None:
     try:
         return Version(text)
     except (InvalidVersion, ValueError):
@@ -103,6 +108,9 @@ class VersionRule:
             self._specifier = None if self._version else SpecifierSet(text, prereleases=True)
         except InvalidSpecifier as error:
             raise ValueError(f"{text!r} is neither a version nor a specifier") from error
+        if self._specifier and any(len(s.version) > MAX_VERSION_CHARS for s in self._specifier):
+            problem = f"{text[:40]!r}… has a version of more than {MAX_VERSION_CHARS} characters"
+            raise ValueError(f"{problem}; shorten it")
         if self._specifier is not None and not len(self._specifier):
             raise ValueError("an empty text is neither a version nor a specifier")
 

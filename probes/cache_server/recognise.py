@@ -17,7 +17,7 @@ from probes.cache_server.findings import Findings, KeptFile, KeptPage
 from probes.cache_server.kept import KeptAnswer
 from probes.http_stores.content import Recognised, Unsearched, names_project, read_archive
 from probes.http_stores.disk import Body
-from probes.kit.decoding import MAX_BODY_BYTES, MAX_WIRE_BYTES, decode
+from probes.kit.decoding import MAX_PAGE_BYTES, MAX_WIRE_BYTES, decode
 from probes.kit.origins import is_artifact_url
 from probes.kit.pages import parse_page
 from probes.kit.sought import Sought
@@ -147,7 +147,7 @@ class Recogniser:
             return
         try:
             coding = answer.headers.joined("content-encoding")
-            content = decode(body.whole(), coding, limit=MAX_BODY_BYTES)
+            content = decode(body.whole(), coding, limit=MAX_PAGE_BYTES)
             ours = self._is_page_of_project(answer) or names_project(content, self._project)
             parsed = ours and parse_page(
                 content,

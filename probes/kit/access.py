@@ -127,7 +127,7 @@ def _tls_context(
     try:
         context = _trusting(ca_file, bundle)
         if client_cert is not None:
-            context.load_cert_chain(client_cert, client_key)
+            context.load_cert_chain(client_cert, client_key, _no_passphrase)
     except (OSError, ssl.SSLError) as error:
         raise ProbeError(
             f"a certificate file cannot be used: {error.strerror or type(error).__name__}; "
@@ -137,6 +137,17 @@ def _tls_context(
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _no_passphrase() -> str:
+    """Refuse: OpenSSL would ask for it at the terminal, and wait for a person who may not be there.
+
+    https://docs.python.org/3/library/ssl.html#ssl.SSLContext.load_cert_chain
+    """
+    raise ProbeError(
+        "the client's key is protected by a passphrase, which nobody is asked for; name a "
+        "client_key without one, such as `openssl pkey -in KEY -out PLAIN_KEY` writes"
+    )
 
 
 def _trusting(ca_file: str | None, bundle: str | None) -> ssl.SSLContext:

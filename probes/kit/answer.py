@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, KeysView
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,12 +12,15 @@ from auditor.errors import ProbeError
 __all__ = ["Answer", "Headers", "shown"]
 
 _MAX_HEADER_CHARS = 2000
+# Half a surrogate pair, which JSON can smuggle in; not those that stand for a byte (PEP 383).
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def shown(text: str, limit: int = _MAX_HEADER_CHARS) -> str:
     """Make a header value storable: no surrogates, no control characters, bounded."""
     if len(text) <= limit and text.isprintable():  # nearly always: no surrogate is printable
         return text
+    text = _HALVES.sub("\N{REPLACEMENT CHARACTER}", text)
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean[:limit])
     return clean if len(text) <= limit else clean + "…"
@@ -75,6 +79,7 @@ class Answer:
         proxy: the proxy that was used, without credentials; None: direct.
         with_credentials: whether any were sent.
         address: the one that was connected to, where it was chosen among several; None: any.
+        made_for: id of the other incident that it was asked for; None: for this one.
     """
 
     method: str
@@ -92,3 +97,4 @@ class Answer:
     proxy: str | None = None
     with_credentials: bool = False
     address: str | None = None
+    made_for: str | None = None

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 import zlib
+from collections.abc import Iterator
+from functools import partial as bound
 from types import ModuleType
 from typing import Protocol, cast
 
 from auditor.errors import Malformed, ProbeError
 
-__all__ = ["MAX_BODY_BYTES", "MAX_WIRE_BYTES", "Undecodable", "decode"]
+__all__ = ["MAX_BODY_BYTES", "MAX_PAGE_BYTES", "MAX_WIRE_BYTES", "Undecodable", "decode"]
 
 # The largest project pages are some 20 MB of JSON; the root page of PyPI is some 40 MB.
 MAX_WIRE_BYTES = 64 * 2**20
+MAX_PAGE_BYTES = 64 * 2**20
+# Of what a client cache keeps under a content coding: archives are among it.
 MAX_BODY_BYTES = 256 * 2**20
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _RAW_DEFLATE = -zlib.MAX_WBITS
 _STEP_BYTES = 2**20
+# How much of the wire is handed over at once: what is left of it when a member ends is copied, and
+# a megabyte can hold 50,000 members.
+_SLICE_BYTES = 2**17
+# Compressors that work in blocks write a member for each 64 KiB or more of the largest page.
+MAX_MEMBERS = 4096
+_PADDING = re.compile(rb"\0*+")
+# The smallest block of zstd is 4 bytes and makes 128 KiB: this much wire at once makes 8 MiB.
+_ZSTD_SLICE_BYTES = 2**8
 # A frame may ask its reader to hold a window of gigabytes; RFC 9659 allows 8 MiB on the web.
 _ZSTD_WINDOW_BYTES = 8 * 2**20
 
@@ -73,17 +86,19 @@ def _inflate(wire: bytes, name: str, limit: int, *, partial: bool) -> bytes:
     # "deflate" is the zlib format, but servers exist that send it raw (RFC 9110, section 8.4.1.2).
     raw = name == "deflate" and not _has_zlib_header(wire)
     body = bytearray()
-    rest = wire
-    while rest:
-        _refuse_reserved_flags(rest)
+    at = members = 0
+    while at < len(wire):
+        _refuse_reserved_flags(wire[at : at + 4])
+        _bounded_members(members := members + 1)
         inflater = _inflater(_RAW_DEFLATE if raw else _GZIP_OR_ZLIB, partial=partial)
-        rest = _inflate_member(inflater, rest, body, limit)
+        at = _inflate_member(inflater, wire, at, body, limit)
         if not inflater.eof:
             if partial:
                 break
             raise Malformed(f"the page breaks off inside its {name} encoding")
-        rest = rest.lstrip(b"\0")  # padding after a gzip member is allowed (RFC 1952 tools do it)
-        if rest[:2] != b"\x1f\x8b":
+        # Padding after a gzip member is allowed (RFC 1952 tools do it).
+        at = cast(re.Match[bytes], _PADDING.match(wire, at)).end()
+        if wire[at : at + 2] != b"\x1f\x8b":
             break
     return bytes(body)
 
@@ -109,20 +124,22 @@ def _inflater(window_bits: int, *, partial: bool) -> _Inflater:
     return cast(_Inflater, zlib.decompressobj(window_bits))
 
 
-def _inflate_member(inflater: _Inflater, wire: bytes, body: bytearray, limit: int) -> bytes:
-    """Inflate one member into `body`; return what follows it on the wire."""
-    pending = wire
-    while not inflater.eof:
-        try:
-            piece = inflater.decompress(pending, min(_STEP_BYTES, limit + 1 - len(body)))
-        except _INFLATE_ERRORS as error:
-            raise Malformed(f"the page cannot be decompressed: {error}") from error
-        body += piece
-        _bounded_length(len(body), limit)
-        pending = inflater.unconsumed_tail
-        if not piece and not pending:  # zlib may hold output back after the last of its input
-            break
-    return inflater.unused_data
+def _inflate_member(inflater: _Inflater, wire: bytes, at: int, body: bytearray, limit: int) -> int:
+    """Inflate the member that begins at a position into `body`; return where it ends."""
+    while not inflater.eof and at < len(wire):
+        pending = wire[at : at + _SLICE_BYTES]
+        at += len(pending)
+        while not inflater.eof:
+            try:
+                piece = inflater.decompress(pending, min(_STEP_BYTES, limit + 1 - len(body)))
+            except _INFLATE_ERRORS as error:
+                raise Malformed(f"the page cannot be decompressed: {error}") from error
+            body += piece
+            _bounded_length(len(body), limit)
+            pending = inflater.unconsumed_tail
+            if not piece and not pending:  # zlib may hold output back after the last of its input
+                break
+    return at - len(inflater.unused_data)
 
 
 def _refuse_reserved_flags(member: bytes) -> None:
@@ -136,6 +153,13 @@ def _bounded_length(length: int, limit: int) -> None:
         raise Malformed(f"the page decompresses to more than {limit} bytes: a bomb, or no page")
 
 
+def _bounded_members(members: int) -> None:
+    if members > MAX_MEMBERS:
+        raise Malformed(
+            f"the page is compressed in more than {MAX_MEMBERS} parts: a bomb, or no page"
+        )
+
+
 def _has_zlib_header(wire: bytes) -> bool:
     return len(wire) >= 2 and wire[0] & 0x0F == 8 and (wire[0] << 8 | wire[1]) % 31 == 0
 
@@ -146,17 +170,12 @@ class _ZstdReader(Protocol):
 
 def _unzstd(wire: bytes, limit: int, *, partial: bool) -> bytes:
     """Undo zstd with whichever module is there: uv and Poetry offer it, so servers may use it."""
-    reader = _zstd_reader(wire)
-    if reader is None:
-        raise Undecodable(
-            "undecodable encoding zstd: our limit; install backports.zstd to read this view"
-        )
     body = bytearray()
     try:
-        while chunk := reader.read(min(_STEP_BYTES, limit + 1 - len(body))):
-            body += chunk
+        for piece in _zstd_pieces(wire):
+            body += piece
             _bounded_length(len(body), limit)
-    except Malformed:
+    except ProbeError:
         raise
     except Exception as error:
         if not partial:
@@ -164,17 +183,40 @@ def _unzstd(wire: bytes, limit: int, *, partial: bool) -> bytes:
     return bytes(body)
 
 
-def _zstd_reader(wire: bytes) -> _ZstdReader | None:
+def _zstd_pieces(wire: bytes) -> Iterator[bytes]:
+    """Yield what frames decode to, bit by bit.
+
+    Raises:
+        EOFError: the last one never ends.
+    """
     for name in ("compression.zstd", "backports.zstd"):
         try:
             module = importlib.import_module(name)
         except ImportError:
             continue
         options = {module.DecompressionParameter.window_log_max: 23}
-        return cast(_ZstdReader, module.ZstdFile(io.BytesIO(wire), options=options))
+        reader = cast(_ZstdReader, module.ZstdFile(io.BytesIO(wire), options=options))
+        return iter(bound(reader.read, _STEP_BYTES), b"")
     try:
         zstandard = importlib.import_module("zstandard")
     except ImportError:
-        return None
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
-    return cast(_ZstdReader, decompressor.stream_reader(io.BytesIO(wire), read_across_frames=True))
+        raise Undecodable(
+            "undecodable encoding zstd: our limit; install zstandard to read this view"
+        ) from None
+    return _zstandard_pieces(zstandard, wire)
+
+
+def _zstandard_pieces(zstandard: ModuleType, wire: bytes) -> Iterator[bytes]:
+    # Its reader of streams takes a frame without an end for one that has ended.
+    frames = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+    frame, members = frames.decompressobj(), 1
+    for at in range(0, len(wire), _ZSTD_SLICE_BYTES):
+        rest = wire[at : at + _ZSTD_SLICE_BYTES]
+        while rest:
+            if frame.eof:
+                _bounded_members(members := members + 1)
+                frame = frames.decompressobj()
+            yield frame.decompress(rest)
+            rest = frame.unused_data
+    if not frame.eof:
+        raise EOFError("it breaks off inside its zstd encoding")

@@ -5,8 +5,10 @@ Nothing is unpacked to disk and nothing is executed; both archives are read with
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import lzma
 import os
 import struct
 import tarfile
@@ -84,10 +86,16 @@ def read_metadata(path: Path, stop: threading.Event) -> DistributionMetadata:
             zipfile.BadZipFile,
             tarfile.TarError,
             zlib.error,
+            lzma.LZMAError,
             EOFError,
             gzip.BadGzipFile,
         ) as error:
             raise Unreadable(f"it is no readable archive: {error}") from error
+        except OSError as error:
+            # So says bz2 of a damaged member, and a file of an offset before its beginning.
+            if error.errno not in (None, errno.EINVAL):
+                raise
+            raise Unreadable(f"it is a damaged archive: {error}") from error
         # What the standard library raises on damaged or hostile archives is not a closed set:
         # NotImplementedError for odd compressions, RuntimeError for encrypted members, …
         except (ValueError, NotImplementedError, RuntimeError, LookupError, struct.error) as error:

@@ -52,6 +52,8 @@ class EvidenceRecorder:
                 facts[name] = shown(redact.text(value), 300)
         if answer.address:
             facts["address"] = answer.address
+        if answer.made_for:
+            facts["asked-once-for"] = f"incident {answer.made_for}, {answer.fetched_at.isoformat()}"
         if answer.hops:
             facts["redirected-to"] = redact.url(shown(answer.url, _MAX_URL_CHARS))
         digest = f"sha256:{answer.body_sha256}" if answer.body_sha256 else None

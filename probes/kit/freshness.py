@@ -90,8 +90,9 @@ def http_date(text: str | None) -> datetime | None:
 def retry_after_s(headers: Headers, fetched_at: datetime) -> float | None:
     """Read Retry-After (RFC 9110, section 10.2.3); None if there is none that makes sense."""
     text = (headers.get("retry-after") or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
+    digits = text.removesuffix("…")  # of thousands of digits, `Headers` shows the first ones
+    if digits.isascii() and digits.isdigit():
+        return float(digits[:9])
     moment = http_date(text)
     return None if moment is None else max(0.0, (moment - fetched_at).total_seconds())
 

@@ -22,6 +22,15 @@ from probes.kit.redaction import Redactor
 
 __all__ = ["PageReader", "Parse"]
 
+# What is cut off between two anchors looks whole. Content-Length, chunks and compression tell where
+# a body ends; where nothing but the end of the connection does, the page must close itself.
+_CLOSED = re.compile(rb"</(?:html|body)\s*>", re.IGNORECASE)
+_CLOSED_WITHIN_BYTES = 1_024
+_MAY_BE_CUT = Fault(
+    subject="page",
+    problem="it ended with the connection, and neither a Content-Length nor a closing tag shows "
+    "that this was its end; it may have been cut",
+)
 _PASSWORD_FIELD = re.compile(rb"<input\b[^<>]{0,500}type\s*=\s*[\"']?password", re.IGNORECASE)
 
 
@@ -50,7 +59,7 @@ class PageReader:
         self._own_parse = None if parse is parse_page else parse
         shared = assignment.shared
         self._memory = PageMemory() if shared is None else shared.one(PageMemory, "pages")
-        self._parsed: dict[tuple[str | None, str, str | None], ParsedPage] = {}
+        self._parsed: dict[tuple[str | None, str, str | None, bool], ParsedPage] = {}
 
     async def read(self, answer: Answer) -> ParsedPage:
         """Read the page of an answer.
@@ -60,11 +69,15 @@ class PageReader:
         """
         if answer.fault is not None:
             raise answer.fault
-        key = (answer.body_sha256, answer.url, answer.headers.get("content-type"))
+        may_be_cut = _may_be_cut(answer)
+        key = (answer.body_sha256, answer.url, answer.headers.get("content-type"), may_be_cut)
         if key not in self._parsed:
             parsed = await self._parse(answer)
             if not parsed.candidates and _PASSWORD_FIELD.search(answer.body):
                 raise Malformed("a login page answers; give this location credentials")
+            if may_be_cut:
+                faults = (_MAY_BE_CUT, *parsed.faults)
+                parsed = replace(parsed, complete=False, faults=faults)
             self._parsed[key] = parsed
         return self._parsed[key]
 
@@ -119,3 +132,14 @@ class PageReader:
             url=candidate.url and self._redactor.url(candidate.url),
             provenance=candidate.provenance and self._redactor.url(candidate.provenance),
         )
+
+
+def _may_be_cut(answer: Answer) -> bool:
+    """Say whether nothing shows that this is the whole body. (JSON that was cut is no JSON.)"""
+    headers = answer.headers
+    chunked = "chunked" in (headers.joined("transfer-encoding") or "").lower()
+    coding = (headers.joined("content-encoding") or "identity").strip().lower()
+    if chunked or "content-length" in headers.names or coding not in ("identity", ""):
+        return False
+    is_json = "json" in (headers.get("content-type") or "")
+    return not is_json and _CLOSED.search(answer.body[-_CLOSED_WITHIN_BYTES:]) is None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import ProbeError
 from probes.kit.answer import Answer
-from probes.kit.decoding import MAX_BODY_BYTES, decode
+from probes.kit.decoding import MAX_PAGE_BYTES, decode
 from probes.kit.request import Request
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _body(
 ) -> tuple[bytes, str | None, ProbeError | None]:
     """Return the body, its digest (None if it is empty), and why it could not be decoded."""
     try:
-        body = decode(wire, encoding, limit=MAX_BODY_BYTES, partial=is_partial)
+        body = decode(wire, encoding, limit=MAX_PAGE_BYTES, partial=is_partial)
     except ProbeError as fault:
         return b"", None, fault
     return body, hashlib.sha256(body).hexdigest() if body else None, None

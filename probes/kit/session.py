@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from auditor.contracts import Assignment, Credentials
+from auditor.contracts import Assignment, Ledger
 from auditor.errors import GuardRefused, Malformed, Unreachable
-from auditor.model import Location, RequestRecord, Touch, View
-from probes.kit.access import Access
+from auditor.model import RequestRecord, Touch, View
 from probes.kit.addresses import AddressBook, Nodes
 from probes.kit.answer import Answer
+from probes.kit.answered import AnsweredOnce
 from probes.kit.freshness import retry_after_s
 from probes.kit.guard import decide, is_asked_once
 from probes.kit.origins import follow, is_artifact_url, origin_of, resolves_to_private
@@ -25,7 +25,7 @@ from probes.kit.redaction import REDACTED, redact_url
 from probes.kit.request import Request
 from probes.kit.retries import retried
 from probes.kit.views import artifact_headers, page_headers
-from probes.kit.way_in import way_into
+from probes.kit.way_in import prepare, way_into
 
 if TYPE_CHECKING:
     from probes.kit.transport import Sending, Transports
@@ -70,6 +70,7 @@ class GuardedSession:
         self._transports: Transports | None = None
         self._own_transports: Transports | None = None
         self._deadline_s = 0.0
+        self._turns: Counter[Request] = Counter()
         self.proxy: str | None = None
         incident = assignment.incident
         public = (location.name, location.url or "", incident.id, incident.project)
@@ -172,10 +173,24 @@ class GuardedSession:
             Denied: a proxy wants credentials. (Answers such as 401 are returned.)
             Malformed: what came back is no answer.
         """
+        shared, ledger = self._assignment.project_shared, self._assignment.ledger
+        if shared is None or request.artifact or request.method != "GET":
+            return await self._send(request, ledger)
+        self._check(request)
+        self._turns[request] += 1
+        return await shared.one(AnsweredOnce, "answers").answer(
+            (self._assignment.location.name, request, self._turns[request]),
+            partial(self._send, request),
+            ledger,
+            incident=self._assignment.incident.id,
+            timeout_s=self._time_left_s(),
+        )
+
+    async def _send(self, request: Request, ledger: Ledger) -> Answer:
         hops: list[str] = []
         current = request
         while True:
-            answer = await self._attempts(current)
+            answer = await self._attempts(current, ledger)
             if answer.status not in _REDIRECTS or not request.redirects:
                 if current is request:
                     return answer
@@ -214,14 +229,14 @@ class GuardedSession:
             raise GuardRefused("the index is asked over https, and names this file without it")
         await self.refuse_private(request.url)
 
-    async def _attempts(self, request: Request) -> Answer:
+    async def _attempts(self, request: Request, ledger: Ledger) -> Answer:
         """Ask up to three times, if the server is busy or the connection breaks."""
         self._check(request)
         await self._check_file(request)
         timeout_s = self._assignment.location.timeout_s
 
         async def ask() -> Answer:
-            answer = await self._once(request)
+            answer = await self._once(request, ledger)
             if request.again and (answer.status == 429 or answer.status >= 500):
                 raise _Busy(answer)
             return answer
@@ -247,7 +262,7 @@ class GuardedSession:
         left_s = self._deadline_s - asyncio.get_running_loop().time()
         return max(wait_s, self._retry_wait_s) if wait_s < left_s else False
 
-    async def _once(self, request: Request) -> Answer:
+    async def _once(self, request: Request, ledger: Ledger) -> Answer:
         """Send one request, whatever becomes of it, and record it."""
         from probes.kit.transport import Call, Sending
 
@@ -277,7 +292,7 @@ class GuardedSession:
             try:
                 reply = await self._transports.to(request.address).exchange(call, sending)
             finally:
-                self._record(request, sending, sent_at)
+                self._record(request, sending, sent_at, ledger)
         return await received(
             request,
             reply,
@@ -298,7 +313,9 @@ class GuardedSession:
     def _slot(self, url: str) -> AbstractAsyncContextManager[None]:
         return self._assignment.limits.slot(origin_of(url).host_and_port)
 
-    def _record(self, request: Request, sending: Sending, sent_at: datetime) -> None:
+    def _record(
+        self, request: Request, sending: Sending, sent_at: datetime, ledger: Ledger
+    ) -> None:
         """Write the ledger: a line for each time that the request left us, so maybe none."""
         record = RequestRecord(
             location=self._assignment.location.name,
@@ -310,7 +327,7 @@ class GuardedSession:
             address=request.address,
         )
         for left in range(sending.times - 1, -1, -1):
-            self._assignment.ledger.write(replace(record, status=None) if left else record)
+            ledger.write(replace(record, status=None) if left else record)
 
     async def refuse_private(self, target: str) -> None:
         """Keep a public server from sending us into the private network that we stand in.
@@ -331,14 +348,3 @@ class GuardedSession:
             raise GuardRefused(
                 f"a public address leads to the private host {host[:100]}, which was not followed"
             )
-
-
-def prepare(location: Location, credentials: Credentials) -> None:
-    """Import what sending takes, and load the certificates that will be trusted, if any.
-
-    Raises:
-        ProbeError: the URL or a certificate file cannot be used.
-    """
-    if location.url is not None and location.url.lower().startswith("http"):
-        import_module("probes.kit.transport")
-        Access.to(location.url, credentials).tls(location.url)

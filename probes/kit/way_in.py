@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
-from auditor.contracts import Assignment
+from auditor.contracts import Assignment, Credentials
+from auditor.model import Location
 from probes.kit.access import Access
 from probes.kit.proxies import Environment, Proxies, proxy_secrets, with_login
 from probes.kit.redaction import Redactor
 
-__all__ = ["WayIn", "way_into"]
+__all__ = ["WayIn", "prepare", "way_into"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,3 +68,14 @@ def _look_up(assignment: Assignment, environment: Environment) -> WayIn:
     access = Access.to(location.url, credentials)
     secrets = (*access.secrets(), *proxy_secrets(own, environment))
     return WayIn(own, access, Proxies(own, environment), secrets)
+
+
+def prepare(location: Location, credentials: Credentials) -> None:
+    """Import what sending takes, and load the certificates that will be trusted, if any.
+
+    Raises:
+        ProbeError: the URL or a certificate file cannot be used.
+    """
+    if location.url is not None and location.url.lower().startswith("http"):
+        import_module("probes.kit.transport")
+        Access.to(location.url, credentials).tls(location.url)

@@ -79,7 +79,7 @@ def parse_html(
     check_hidden_anchors(around, len(anchors), faults)
     others = sum(len(node.attributes) for node in tree.css(":not(a):not(br)"))
     check_attributes(markup, anchors, others, faults, usual=usual)
-    links = _links(tree, url, faults)
+    links = _links(tree, url, len(page), faults)
     if block is None:
         candidates = _candidates(anchors, links, project, faults)
     else:
@@ -136,17 +136,18 @@ def _headings(tree: LexborHTMLParser, page: bytes) -> list[str]:
     return texts + ([unescape(heading[1].decode("utf-8", "replace"))] if heading else [])
 
 
-def _links(tree: LexborHTMLParser, url: str, faults: FaultLog) -> LinkReader:
+def _links(tree: LexborHTMLParser, url: str, page_bytes: int, faults: FaultLog) -> LinkReader:
     """Return the reader of this page's addresses, which `<base>` may change."""
     bases = (node.attributes.get("href") for node in tree.css("base[href]"))
     href = next((href for href in bases if href is not None), None)
     if not href:
-        return LinkReader(url)
+        return LinkReader(url, page_bytes=page_bytes)
     try:
-        return LinkReader(urljoin(url, href), relative_base=_scheme(href) == "")
+        base, relative = urljoin(url, href), _scheme(href) == ""
+        return LinkReader(base, relative_base=relative, page_bytes=page_bytes)
     except ValueError:
         faults.lost("page", f"{PIP_STOPS}: its <base> is no URL", href)
-        return LinkReader(url)
+        return LinkReader(url, page_bytes=page_bytes)
 
 
 def _scheme(url: str) -> str:

@@ -6,7 +6,7 @@ Everything here takes time in proportion to the page, whatever the page is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from auditor.errors import Malformed
 from probes.kit.pages.parsed import FaultLog
@@ -20,6 +20,16 @@ __all__ = ["check_attributes", "count_scanned", "is_usual", "only_index_markup"]
 # such a tag is refused.
 MAX_OTHER_TAGS = 40
 MAX_ATTRIBUTES = 100
+# A tree takes some 250 bytes for each tag, however short it is, and 150 for each attribute. An
+# entry has three tags in 60 bytes or more. The largest page on PyPI has 60,000 tags, and is read
+# without a tree.
+BYTES_PER_TAG, ALWAYS_TAGS, MAX_TAGS = 8, 10_000, 600_000
+MAX_ATTRIBUTES_OF_PAGE = 1_000_000
+# The parser finds the name of an attribute in time that grows with the number of different names:
+# 100,000 of them, which a megabyte holds, keep it busy for 2 s, and a page ten times as long for
+# minutes. Index pages have about ten, and web pages some dozen.
+MAX_NAMES = 500
+_NAME_BEFORE_VALUE = re.compile(rb"(?<![A-Za-z-])([A-Za-z-]++)=\"")
 # What a tag is depends on all that stands before it (comments, scripts, quotes), so that one is
 # looked for from every `<` and what overlaps is read again. Tags of index pages do not overlap; a
 # page that makes us read itself more often than this is refused.
@@ -51,6 +61,8 @@ _NAMES = re.compile(
     rb"[\s/]*+([^\s/>][^\s/>=]*+)"
     rb"(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+))?+"
 )
+# `data-yanked=>`: an empty value to pip, and to the tree none at all.
+_EMPTY_YANK = re.compile(rb"data-yanked[ \t\n\f\r]*=[ \t\n\f\r]*>", re.IGNORECASE)
 # `href=="x"`: the standard's value begins with the second sign, in the parser of pip it does not.
 _DOUBLED_SIGN = re.compile(rb"(?:href|data-[a-z-]{1,40})\s*+=\s*+=", re.IGNORECASE)
 # The one letter beyond ASCII whose lower case is one of an attribute's: pip lowers by Unicode.
@@ -75,14 +87,53 @@ def only_index_markup(page: bytes, *, usual: bool) -> bytes:
     """Return the page without markup that could keep the parser busy.
 
     Raises:
-        Malformed: a tag has more attributes than any index writes, or tags lie within tags.
+        Malformed: a tag has more attributes than any index writes, tags lie within tags, or there
+            are more of either than any index has.
     """
+    if page.count(b"<") > 4 * MAX_TAGS:  # so many that nobody should even read them
+        raise Malformed(
+            "the page has millions of tags and is no index: look at what serves this URL"
+        )
     if not usual:
         count_scanned(page)
     anchors = page.count(b"<a ") + page.count(b"</a>") + page.count(b"<br")
-    if page.count(b"<") - anchors <= MAX_OTHER_TAGS:
-        return page
-    return _OTHER_TAG.sub(b" ", page)
+    few = page.count(b"<") - anchors <= MAX_OTHER_TAGS
+    markup = page if few else _OTHER_TAG.sub(b" ", page)
+    _refuse_too_much(markup, usual=usual)
+    return markup
+
+
+def _refuse_too_much(markup: bytes, *, usual: bool) -> None:
+    """Refuse what would make a tree that fills the memory, or takes forever to make.
+
+    Raises:
+        Malformed: it has more tags, attributes or names of attributes than any index.
+    """
+    allowed = min(MAX_TAGS, ALWAYS_TAGS + len(markup) // BYTES_PER_TAG)
+    if markup.count(b"<") > allowed < sum(1 for _ in _OPENING.finditer(markup)):
+        raise Malformed(
+            f"the page has more than {allowed} tags in {len(markup)} bytes and is no index: "
+            "look at what serves this URL"
+        )
+    names, attributes = set[bytes](), 0
+    for found in _names_by_tag(markup, usual=usual):
+        names.update(found)
+        attributes += len(found)
+        if len(names) > MAX_NAMES or attributes > MAX_ATTRIBUTES_OF_PAGE:
+            raise Malformed(
+                "the page has more attributes, or names of them, than any index: "
+                "look at what serves this URL"
+            )
+
+
+def _names_by_tag(markup: bytes, *, usual: bool) -> Iterator[list[bytes]]:
+    if usual:
+        yield _NAME_BEFORE_VALUE.findall(markup)
+        return
+    for opening in _OPENING.finditer(markup):
+        tag = _TAG.match(markup, opening.start())
+        if tag is not None:
+            yield _NAMES.findall(tag[0])
 
 
 def count_scanned(page: bytes) -> int:
@@ -134,6 +185,8 @@ def check_attributes(
         return
     if b"==" in page and _DOUBLED_SIGN.search(page) is not None:
         faults.lost("page", "an attribute has two equals signs; pip reads another value")
+    if _EMPTY_YANK.search(page) is not None:
+        faults.lost("page", "data-yanked has an equals sign and no value; pip reads it as a yank")
     if _KELVIN_YANK in page.lower():
         faults.lost("page", "a letter that is no k makes an attribute which pip reads as a yank")
     if _is_any_repeated(page):

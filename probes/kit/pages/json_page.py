@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Generic, TypeVar
@@ -47,6 +48,13 @@ _T = TypeVar("_T")
 CPYTHON_INT_CHARS = 4_300
 MAX_NUMBER_CHARS = 1_000
 
+# Each bracket, brace and comma makes a value at most, and a value takes up to a hundred times the
+# memory of its text. The largest page on PyPI has some 400,000 of these signs.
+MAX_SIGNS = 5_000_000
+_SIGNS = b"[{,"
+# No encoder escapes a letter of ASCII; in a key it hides what the key is.
+_ESCAPED_LETTER = re.compile(rb"\\u00(?:[46][1-9A-Fa-f]|[57][0-9Aa])")
+
 
 class _Document(msgspec.Struct, Generic[HashesT], rename="kebab"):
     """A page whose entries are as they should be; the rest is read leniently in both ways."""
@@ -73,8 +81,36 @@ def parse_json(body: bytes, *, url: str, project: str, faults: FaultLog) -> Pars
     Raises:
         Malformed: it is no index page at all, or of another major API version.
     """
+    _refuse_too_much(body)
+    if body.count(b'"files"') > 1 or _ESCAPED_LETTER.search(body) is not None:
+        _note_two_lists(body, faults)
     page = parse_typed(body, url=url, project=project, faults=faults)
     return page or parse_leniently(body, url=url, project=project, faults=faults)
+
+
+def _refuse_too_much(body: bytes) -> None:
+    """Raise `Malformed` for a page that would fill the memory; small ones are not looked at."""
+    if len(body) > MAX_SIGNS and len(body) - len(body.translate(None, _SIGNS)) > MAX_SIGNS:
+        raise Malformed(
+            f"the answer is JSON of more than {MAX_SIGNS} values, and no index page: "
+            "look at what serves this URL"
+        )
+
+
+def _note_two_lists(body: bytes, faults: FaultLog) -> None:
+    """Note a page with two lists of files: pip takes the last one, uv refuses the page."""
+    lists: list[int] = []
+
+    def read_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        lists.append(sum(key == "files" for key, _ in pairs))
+        return dict(pairs)
+
+    try:
+        json.loads(body, object_pairs_hook=read_object)
+    except (ValueError, RecursionError):
+        return  # which is told by whoever reads the page
+    if max(lists, default=0) > 1:
+        faults.lost("page", "its key files is there twice; pip takes the last, uv none")
 
 
 def parse_typed(body: bytes, *, url: str, project: str, faults: FaultLog) -> ParsedPage | None:
@@ -86,7 +122,7 @@ def parse_typed(body: bytes, *, url: str, project: str, faults: FaultLog) -> Par
     document = _decode_typed(body)
     if document is None:
         return None
-    links = LinkReader(url)
+    links = LinkReader(url, page_bytes=len(body))
     files: Files = _bounded(document.files, faults)
     candidates = _read_files(files, links, project, faults)
     return _page(document, candidates, project, faults, depends_on_url=links.used_base)
@@ -137,7 +173,7 @@ def parse_leniently(body: bytes, *, url: str, project: str, faults: FaultLog) ->
         raise Malformed(
             f"the answer is JSON without an array of files, which PEP 691 demands: {excerpt(value)}"
         )
-    links = LinkReader(url)
+    links = LinkReader(url, page_bytes=len(body))
     candidates = tuple(_read_entries(_bounded(files, faults), 0, links, project, faults))
     document = _Document[AnyHashes](
         files=[],

@@ -15,8 +15,9 @@ from probes.kit.pages import ParsedPage, parse_page
 
 __all__ = ["PageMemory"]
 
-# What these may hold together: some dozen of the largest pages, or all of a small company's.
-MAX_REMEMBERED_BYTES = 64 * 2**20
+# What the bodies of these may take together: the largest page in both forms, twice. What was read
+# of them takes about twice as much.
+MAX_REMEMBERED_BYTES = 16 * 2**20
 # Larger pages are read in a thread, so that deadlines of other locations are kept.
 THREAD_BYTES = 2**17
 

@@ -609,7 +609,7 @@ async def test_a_compressed_page_is_decoded(serve: Serve, assign: MakeAssignment
 async def test_a_bomb_is_a_fault_and_not_a_crash(
     serve: Serve, assign: MakeAssignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("probes.kit.receiving.MAX_BODY_BYTES", 10_000)
+    monkeypatch.setattr("probes.kit.receiving.MAX_PAGE_BYTES", 10_000)
 
     async def handler(request: web.Request) -> web.StreamResponse:
         return page_response(gzip.compress(bytes(10**7)), Content_Encoding="gzip")

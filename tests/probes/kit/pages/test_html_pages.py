@@ -331,7 +331,7 @@ def test_hostile_markup_does_not_keep_the_parser_busy(markup: str) -> None:
 )
 def test_a_tag_with_masses_of_attributes_is_refused(markup: str) -> None:
     started_s = time.process_time()
-    with pytest.raises(Malformed, match="attributes"):
+    with pytest.raises(Malformed, match=r"attributes|tags in"):
         read_html(html(FILE, markup))
     assert time.process_time() - started_s < 15
 
