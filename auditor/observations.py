@@ -17,6 +17,7 @@ import msgspec
 
 from auditor.errors import ObservationsError
 from auditor.model import Observation, Plan
+from auditor.model.extent import extent_of
 from auditor.model.file_table import FileTable
 
 __all__ = ["FORMAT", "Header", "encode", "read", "write", "write_text"]
@@ -60,6 +61,7 @@ def write(
 
 def encode(observation: Observation) -> bytes:
     """Write one observation as JSON, without a line break."""
+    observation = replace(observation, extent=extent_of(observation, every_page=True))
     return msgspec.json.encode(observation, enc_hook=_whole)
 
 
@@ -82,7 +84,9 @@ def read(paths: Sequence[Path]) -> tuple[Plan, tuple[Observation, ...], bool]:
     parts = [_read_one(path) for path in paths]
     if not parts:
         raise ObservationsError("no file of observations was given")
-    plan = _merge([header.plan for header, _ in parts])
+    plans = [header.plan for header, _ in parts]
+    _demand_same_question(paths, plans)
+    plan = _merge(plans)
     observations = _newest(o for _, found in parts for o in found)
     return plan, observations, any(header.interrupted for header, _ in parts)
 
@@ -133,7 +137,9 @@ def _merge(plans: Sequence[Plan]) -> Plan:
     locations = {loc.name: loc for plan in reversed(plans) for loc in plan.locations}
     incidents = {i.id: i for plan in reversed(plans) for i in plan.incidents}
     kinds = {name: facts for plan in reversed(plans) for name, facts in plan.kinds.items()}
-    notes = tuple(dict.fromkeys(note for plan in plans for note in plan.notes))
+    notes = tuple(
+        dict.fromkeys([note for plan in plans for note in plan.notes] + _other_addresses(plans))
+    )
     return replace(
         first,
         locations=tuple(locations.values()),
@@ -141,6 +147,36 @@ def _merge(plans: Sequence[Plan]) -> Plan:
         kinds=kinds,
         notes=notes,
     )
+
+
+def _demand_same_question(paths: Sequence[Path], plans: Sequence[Plan]) -> None:
+    """Refuse files that ask different things under one id: one answer cannot be both's."""
+    asked: dict[str, tuple[object, Path]] = {}
+    for path, plan in zip(paths, plans, strict=True):
+        for incident in plan.incidents:
+            question = incident.project, sorted(incident.broken), sorted(incident.fixed)
+            known, first = asked.setdefault(incident.id, (question, path))
+            if known != question:
+                raise ObservationsError(
+                    f"{path}:1: asks something else about {incident.id} than {first}; judge them "
+                    "apart, or write one of them again"
+                )
+
+
+def _other_addresses(plans: Sequence[Plan]) -> list[str]:
+    """Say which places one name stands for at different vantages."""
+    addresses: dict[str, dict[str, str]] = {}
+    for plan in plans:
+        for location in plan.locations:
+            if location.url is not None:
+                addresses.setdefault(location.name, {}).setdefault(location.url, plan.vantage.id)
+    return [
+        f"{name} has more than one address: "
+        + ", ".join(f"{url} at {vantage}" for url, vantage in sorted(found.items()))
+        + "; all of them are judged as one place."
+        for name, found in sorted(addresses.items())
+        if len(found) > 1
+    ]
 
 
 def write_text(path: Path, text: str) -> None:

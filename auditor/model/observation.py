@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from auditor.model.bundle import Bundle
+from auditor.model.extent import Extent, extent_of
 from auditor.model.hint import Hint, StatedLag
 from auditor.model.outcome import PageOutcome, Yank
 from auditor.model.pin import Pin
@@ -276,6 +277,8 @@ class RequestRecord:
         status: HTTP status; None if no answer came.
         sent_at: UTC.
         address: that was connected to, where the name was looked up; None: not known.
+        made_for: id of another incident for which it was made: once for both, as both are about
+            the same project. None: for this one.
     """
 
     location: str
@@ -285,6 +288,7 @@ class RequestRecord:
     status: int | None
     sent_at: datetime
     address: str | None = None
+    made_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,3 +348,10 @@ class Observation:
     pins: tuple[Pin, ...] = ()
     bundles: tuple[Bundle, ...] = ()
     traits: tuple[str, ...] = ()
+    extent: Extent | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Count what is stated; what was stated before stays so though it be lost."""
+        counted = extent_of(self)
+        stated = counted if self.extent is None else self.extent.at_least(counted)
+        object.__setattr__(self, "extent", stated)

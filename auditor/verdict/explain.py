@@ -258,6 +258,11 @@ _REASONS = {
         "Something between the file and its page lost the digest, or took it away.",
         "Compare the bytes themselves with the release before trusting this place.",
     ),
+    "facts-missing": (
+        "Versions, digests or sizes were stated when this place was observed, and are gone.",
+        "The stored observation was edited, or a program between lost a part of it.",
+        "Look again, and judge what that writes.",
+    ),
     "corrupt": (
         "A copy here is damaged or cut short.",
         "A download or an upload that did not finish.",

@@ -28,11 +28,13 @@ from auditor.verdict.counterfactual import counterfactuals_of
 from auditor.verdict.grouping import group_lag, group_rows, is_group
 from auditor.verdict.incident_check import check_incident
 from auditor.verdict.lag import lag_of
+from auditor.verdict.missing import as_known
 from auditor.verdict.notices import notices_of
 from auditor.verdict.policy import policed, policed_lag
 from auditor.verdict.remedies import remedies_of
 from auditor.verdict.row import Row
 from auditor.verdict.rules import RULES, Ruling, apply_rules
+from auditor.verdict.rules_vantages import vantage_findings
 from auditor.verdict.summary import fails, summarise, summarise_deletion
 
 __all__ = ["exit_code", "judge", "rows_of"]
@@ -67,7 +69,8 @@ def judge(
 def rows_of(plan: Plan, observations: Sequence[Observation]) -> tuple[Row, ...]:
     """Return the facts of each row of a plan's first incident, before anything is judged."""
     incident = plan.incidents[0]
-    rows, _ = _rows(plan, incident, [o for o in observations if o.incident == incident.id])
+    ours = [as_known(o) for o in observations if o.incident == incident.id]
+    rows, _ = _rows(plan, incident, ours)
     return tuple(rows)
 
 
@@ -85,16 +88,18 @@ def _judge_incident(
     rules: Mapping[str, Callable[[Row], Iterator[Ruling]]],
     must_be_known: bool,
 ) -> Run:
-    ours = [o for o in observations if o.incident == incident.id]
+    ours = [as_known(o) for o in observations if o.incident == incident.id]
     if must_be_known:
         _demand_known(incident, ours)
     ours = [*ours, *_unobserved(plan, incident, ours)]
     rows, context = _rows(plan, incident, ours)
-    world = World(rows={row.location.name: row for row in rows}, traits={})
-    judged = [_verdict(row, rules, world) for row in sorted(rows, key=_row_key)]
-    judged += _groups(rows, judged, rules, world)
+    worlds = _worlds(rows)
+    judged = [
+        _verdict(row, rules, worlds[row.observation.vantage]) for row in sorted(rows, key=_row_key)
+    ]
+    judged += _groups(rows, judged, rules, worlds)
     verdicts = tuple(replace(v, failing=fails(v, plan)) for v in judged)
-    findings = check_incident(context)
+    findings = (*check_incident(context), *vantage_findings(context))
     return Run(
         incident=replace(incident, published_at=context.fix_published_at),
         findings=findings,
@@ -128,18 +133,27 @@ def _rows(
     return [_row(locations[o.location], o, context, cache) for o in known], context
 
 
+def _worlds(rows: Sequence[Row]) -> Mapping[str, World]:
+    """By vantage: what it saw of each place, and what others saw where it did not look."""
+    anywhere = {row.location.name: row for row in rows}
+    own: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        own.setdefault(row.observation.vantage, dict(anywhere))[row.location.name] = row
+    return {vantage: World(rows=seen, traits={}) for vantage, seen in own.items()}
+
+
 def _groups(
     rows: Sequence[Row],
     judged: Sequence[Verdict],
     rules: Mapping[str, Callable[[Row], Iterator[Ruling]]],
-    world: World,
+    worlds: Mapping[str, World],
 ) -> list[Verdict]:
     """Judge what one client gets from several places together."""
     lags = {(v.location.name, v.vantage): v.lag for v in judged}
     found, cache = [], ChoiceCache()
     for bare, members in group_rows(rows):
         row = replace(bare, cells=cells_of(bare.observation, bare.context, cache))
-        verdict = _verdict(row, rules, world)
+        verdict = _verdict(row, rules, worlds[row.observation.vantage])
         lag = group_lag(verdict.lag, [lags[_row_key(member)] for member in members])
         found.append(replace(verdict, lag=lag))
     return found

@@ -20,6 +20,7 @@ from auditor.verdict import (
     rules_serials,
     rules_source,
     rules_store,
+    rules_vantages,
 )
 from auditor.verdict.row import Row
 from auditor.verdict.ruling import Rule, Ruling
@@ -36,6 +37,7 @@ RULES: dict[str, Rule] = {
     "pin-behind": rules_pin.behind,
     "required-absent": rules_index.required_absent,
     "digest-missing": rules_index.digest_missing,
+    "facts-missing": rules_index.facts_missing,
     "not-observed": rules_index.not_observed,
     "undecided": rules_index.undecided,
     "store-exposed": rules_store.exposed,
@@ -56,6 +58,7 @@ RULES: dict[str, Rule] = {
     "cache-too-old": rules_bundles.excluded,
     "flapping": rules_notes.flapping,
     "split-view": rules_notes.split_view,
+    "split-vantage": rules_vantages.split_vantage,
     "source-deleted": rules_source.source_deleted,
     "source-project-gone": rules_source.source_project_gone,
     "source-quarantined": rules_source.source_quarantined,

@@ -15,6 +15,7 @@ from auditor.model import (
     Selection,
     Status,
 )
+from auditor.model.extent import extent_of
 from auditor.model.file_table import listed_with
 from auditor.verdict.references import identities, mismatch
 from auditor.verdict.row import Row
@@ -26,6 +27,7 @@ __all__ = [
     "clean",
     "digest_missing",
     "exposed",
+    "facts_missing",
     "hash_conflict",
     "not_observed",
     "outcome_code",
@@ -105,6 +107,22 @@ def digest_missing(row: Row) -> Iterator[Ruling]:
             expected="a digest to compare with the release's",
             observed="none",
             evidence=evidence_of(row.observation.pages),
+        )
+
+
+def facts_missing(row: Row) -> Iterator[Ruling]:
+    """Versions or digests were stated when the observation was made, and are not there any more.
+
+    Such as those by which a file would be accused, or known to be broken.
+    """
+    stated, left = row.observation.extent, extent_of(row.observation).facts
+    if stated is not None and stated.facts > left:
+        yield ruling(
+            "facts-missing",
+            "Facts are missing that were stated when this place was observed.",
+            status=Status.UNKNOWN,
+            expected=f"{stated.facts} versions, digests and sizes",
+            observed=str(left),
         )
 
 

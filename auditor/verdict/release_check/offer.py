@@ -189,7 +189,8 @@ def _with_files(observation: Observation, files: Sequence[Candidate]) -> Observa
         else page
         for page in observation.pages
     )
-    return replace(observation, pages=pages)
+    # Another page than the one that was seen, and whole.
+    return replace(observation, pages=pages, extent=None)
 
 
 def _is_unread(page: Page) -> bool:
