@@ -230,6 +230,8 @@ class Assignment:
         limits: per-host bounds.
         ledger: where the guard records each request.
         shared: what all probes of this audit have in common; None: nothing.
+        project_shared: what those have in common that look for this project, forgotten after the
+            last of its incidents; None: there is one incident about it only.
         user_agent_suffix: appended to every User-Agent: the program and its contact.
         now: the clock, UTC.
     """
@@ -244,6 +246,7 @@ class Assignment:
     limits: HostLimits
     ledger: Ledger
     shared: Shared | None = None
+    project_shared: Shared | None = None
     user_agent_suffix: str
     now: Callable[[], datetime]
 

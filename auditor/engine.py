@@ -1,11 +1,20 @@
-"""The fan-out: the source first, then every place at once, each within its own deadline."""
+"""The fan-out: for each incident the source first, then every place at once, each in its time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from auditor.contracts import (
@@ -18,40 +27,26 @@ from auditor.contracts import (
     Shared,
     SourceFacts,
 )
-from auditor.errors import Denied, GuardRefused, Malformed, ProbeError, Unreachable
+from auditor.events import Event, Sight
+from auditor.lanes import Lane, Look, Unfinished, Window, by_project, from_the_top, host_of
 from auditor.limits import Limits
-from auditor.model import Fingerprint, Incident, Location, Observation, Outcome, Plan
-from auditor.model.file_table import listed_with
+from auditor.model import Incident, Location, Observation, Outcome, Plan
 from auditor.model.source import find_source
+from auditor.patience import RETRY_S, Patience
+from auditor.sealing import failed, fingerprints_at, sealed, with_doubts
 from auditor.upstreams import Upstreams, source_facts
 
-__all__ = ["Audit", "Event", "Limits"]
+__all__ = ["Audit", "Event", "Limits", "Sight"]
 
 # Between the beginnings of a place's workers: what one has begun sends its requests before the
 # next ones prepare theirs.
 HEAD_START_S = 0.01
 
 INTERRUPTED = "interrupted before this place was seen"
-UNVERIFIED = "certificates were not verified here (insecure = true): anybody may have answered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that a progress display wants to know.
-
-    Attributes:
-        location, incident: what it is about.
-        phase: `started` or `finished`.
-        observation: the result; None when started.
-        done, total: how many places are finished, and of how many.
-    """
-
-    location: str
-    incident: str
-    phase: str
-    observation: Observation | None
-    done: int
-    total: int
+NOT_ASKED = (
+    "not asked about this incident: the last looks at this place got no answer, and it is tried "
+    "again once in {seconds:g} s; the last one: {detail}"
+)
 
 
 class Audit:
@@ -79,31 +74,41 @@ class Audit:
         self._total = len(plan.incidents) * len(plan.locations)
         self._done = 0
         self._tasks: set[asyncio.Task[None]] = set()
-
+        self._failure: BaseException | None = None
+        self._facts: dict[str, SourceFacts] = {}
+        self._patience = Patience()
+        self._window = Window()
         self._prepare()
 
     async def run(self) -> tuple[Observation, ...]:
         """Look at every location and return one observation for each, in the plan's order."""
-        try:
-            return await self._run()
-        finally:
-            await self._shared.close()
+        async with aclosing(self.stream()) as sights:
+            return self._in_plan_order([o async for sight in sights for o in sight.observations])
 
-    async def _run(self) -> tuple[Observation, ...]:
-        self._limits = Limits(self._plan.concurrency, self._plan.concurrency_per_host)
-        source = find_source(self._plan.locations)
-        self._upstreams = Upstreams(self._plan.locations, source)
-        rest = [loc for loc in self._plan.locations if source is None or loc.name != source.name]
-        found: list[Observation] = []
-        if source is not None:
-            found.extend(await self._fan_out([source], {}))
-        facts = {o.incident: source_facts(o, self._incidents[o.incident]) for o in found}
-        for observation in found:
-            incident = self._incidents[observation.incident]
-            known = (*incident.fingerprints, *_fingerprints(observation, incident))
-            self._incidents[incident.id] = replace(incident, fingerprints=known)
-        found.extend(await self._fan_out(rest, facts))
-        return self._in_plan_order(found)
+    async def stream(self) -> AsyncGenerator[Sight]:
+        """Look at every location, and yield each incident when every place was seen for it.
+
+        What an incident has seen is not kept after it was yielded, and no more than a few are under
+        way beyond the one that is waited for. Incidents about one project follow each other; apart
+        from that they come in the plan's order. Close the generator if you leave it early.
+        """
+        self._begin()
+        try:
+            for incident in self._order:
+                unfinished = self._unfinished[incident.id]
+                await unfinished.complete.wait()
+                if self._failure is not None:
+                    raise self._failure
+                unseen = self._unseen(incident, unfinished.seen)
+                yield Sight(incident.id, (*unfinished.seen, *unseen))
+                await self._forget(incident, unfinished)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            # Workers end by themselves when they are cancelled, and say what they have not seen.
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            for shared in (*self._projects.values(), self._shared):
+                await shared.close()
 
     def stop(self) -> None:
         """Finish early: what has not been seen yet becomes `skipped`, saying so."""
@@ -111,56 +116,116 @@ class Audit:
         for task in self._tasks:
             task.cancel()
 
-    async def _fan_out(
-        self, locations: Sequence[Location], facts: Mapping[str, SourceFacts]
-    ) -> list[Observation]:
-        """Look at all of these at once; a location's own incidents share a few workers."""
-        seen: list[Observation] = []
-        self._tasks = {
-            asyncio.create_task(self._visit(location, queue, facts, seen, worker * HEAD_START_S))
-            for location in locations
-            for queue in [iter(self._plan.incidents)]
-            for worker in range(min(self._plan.concurrency_per_host, len(self._plan.incidents)))
+    def _begin(self) -> None:
+        plan = self._plan
+        self._limits = Limits(plan.concurrency, plan.concurrency_per_host)
+        self._source = find_source(plan.locations)
+        self._upstreams = Upstreams(plan.locations, self._source)
+        self._copies = from_the_top(
+            loc for loc in plan.locations if self._source is None or loc.name != self._source.name
+        )
+        self._order = by_project(plan.incidents)
+        self._unfinished = {i.id: Unfinished(len(plan.locations)) for i in self._order}
+        about = Counter(incident.project for incident in self._order)
+        self._projects = {project: Shared() for project, n in about.items() if n > 1}
+        self._of_project = about
+        places = Counter(map(host_of, plan.locations))
+        self._lanes = {
+            host: Lane(number, plan.concurrency_per_host, len(self._order))
+            for host, number in places.items()
         }
-        for task in self._tasks:
-            task.add_done_callback(self._ended)
+        self._to_hand_out = len(self._order)
+        self._running = 0
+        self._start(self._admit())
+        for lane in self._lanes.values():
+            for worker in range(lane.workers):
+                self._start(self._work(lane, worker // lane.places * HEAD_START_S))
         if self.interrupted:
             self.stop()
-        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
-            # A worker that was stopped before it began has nothing to say; a bug has.
-            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-                raise result
-        return [*seen, *self._unseen(locations, seen)]
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._running += 1
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
+        """When all have ended, nothing more will be seen; when one has failed, all must end."""
+        self._running -= 1
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._failure = self._failure or failure
             self._upstreams.give_up()
+            for other in self._tasks:
+                other.cancel()
+        if not self._running:
+            for unfinished in self._unfinished.values():
+                unfinished.complete.set()
 
-    async def _visit(
-        self,
-        location: Location,
-        incidents: Iterator[Incident],
-        facts: Mapping[str, SourceFacts],
-        seen: list[Observation],
-        wait_s: float,
-    ) -> None:
-        """Work through the incidents that are left for one location, after a while."""
+    async def _admit(self) -> None:
+        """Begin one incident after another, while those under way leave room for it."""
+        if not self._plan.locations:
+            return
+        for incident in self._order:
+            await self._window.enter()
+            if self._source is None:
+                self._hand_out(incident)
+            else:
+                self._lanes[host_of(self._source)].add(Look(self._source, incident))
+
+    def _hand_out(self, incident: Incident) -> None:
+        """Let the copies be looked at: the source was, or there is none."""
+        for location in self._copies:
+            self._lanes[host_of(location)].add(Look(location, incident))
+        self._to_hand_out -= 1
+        if not self._to_hand_out:
+            for lane in self._lanes.values():
+                lane.close()
+
+    async def _work(self, lane: Lane, wait_s: float) -> None:
+        """Take one look after another, beginning after a while."""
         if wait_s:
             await asyncio.sleep(wait_s)
-        for incident in incidents:
-            if self.interrupted:
+        while not self.interrupted and (look := await lane.next()) is not None:
+            if not await self._visit(look.location, look.incident):
                 break
-            upstreams = await self._upstreams.above(location, incident)
-            async with self._limits.place(location.name):
-                self._tell(location, incident, "started", None)
-                source = facts.get(incident.id)
+
+    async def _visit(self, location: Location, incident: Incident) -> bool:
+        """Look, and take what was seen; return whether to go on."""
+        upstreams, cancelled = await self._upstreams.above(location, incident), False
+        async with self._limits.place(location.name):
+            self._tell(location, incident, "started", None)
+            silent = self._patience.spared(location.name)
+            if silent is not None:
+                observation = self._spared(location, incident, silent)
+            else:
+                source = self._facts.get(incident.id)
                 observation, cancelled = await self._look(location, incident, source, upstreams)
-            self._upstreams.saw(location, incident, observation)
-            seen.append(observation)
-            self._done += 1
-            self._tell(location, incident, "finished", observation)
-            if cancelled:
-                break
+                self._patience.saw(location.name, observation)
+        self._upstreams.saw(location, incident, observation)
+        self._window.holds(self._unfinished[incident.id].take(observation))
+        if self._source is not None and location.name == self._source.name:
+            self._learn(incident, observation)
+        self._done += 1
+        self._tell(location, incident, "finished", observation)
+        return not cancelled
+
+    def _learn(self, incident: Incident, observation: Observation) -> None:
+        """Tell the copies what was seen at the source, and let them be looked at."""
+        self._facts[incident.id] = source_facts(observation, incident)
+        known = (*incident.fingerprints, *fingerprints_at(observation, incident))
+        self._incidents[incident.id] = replace(incident, fingerprints=known)
+        self._hand_out(incident)
+
+    async def _forget(self, incident: Incident, unfinished: Unfinished) -> None:
+        """Drop all that is known of an incident, and of its project if it was the last one."""
+        del self._unfinished[incident.id]
+        self._facts.pop(incident.id, None)
+        self._incidents[incident.id] = incident
+        self._upstreams.forget(incident)
+        self._window.leave(unfinished.files)
+        self._of_project[incident.project] -= 1
+        if not self._of_project[incident.project] and incident.project in self._projects:
+            await self._projects.pop(incident.project).close()
 
     async def _look(
         self,
@@ -174,15 +239,8 @@ class Audit:
         Returns:
             The observation, and whether the task was cancelled.
         """
-        ledger, started_at = Ledger(), datetime.now(UTC)
-        blank = Observation(
-            location=location.name,
-            vantage=self._plan.vantage.id,
-            incident=incident.id,
-            outcome=Outcome.SKIPPED,
-            started_at=started_at,
-            finished_at=started_at,
-        )
+        ledger = Ledger()
+        blank = self._blank(location, incident, datetime.now(UTC))
         kind = self._kinds.get(location.kind)
         if kind is None:
             detail = f"this version has no probe for places of kind {location.kind}"
@@ -195,9 +253,9 @@ class Audit:
         except asyncio.CancelledError:
             observation, cancelled = replace(blank, detail=INTERRUPTED), True
         except Exception as error:  # noqa: BLE001 - a third-party probe may raise anything
-            observation = _failed(blank, error, location, assignment.credentials)
-        sealed = _sealed(observation, blank, ledger)
-        return _with_doubts(sealed, location, assignment.credentials), cancelled
+            observation = failed(blank, error, location, assignment.credentials)
+        observation = sealed(observation, blank, ledger)
+        return with_doubts(observation, location, assignment.credentials), cancelled
 
     def _assignment(
         self,
@@ -220,27 +278,35 @@ class Audit:
             limits=self._limits,
             ledger=ledger,
             shared=self._shared,
+            project_shared=self._projects.get(incident.project),
             user_agent_suffix=f"propagation-auditor/{plan.tool_version}{contact}",
             now=lambda: datetime.now(UTC),
         )
 
-    def _unseen(
-        self, locations: Sequence[Location], seen: Sequence[Observation]
-    ) -> Iterator[Observation]:
-        have = {(o.location, o.incident) for o in seen}
+    def _unseen(self, incident: Incident, seen: Sequence[Observation]) -> Iterator[Observation]:
+        have = {o.location for o in seen}
         now = datetime.now(UTC)
-        for location in locations:
-            for incident in self._plan.incidents:
-                if (location.name, incident.id) not in have:
-                    yield Observation(
-                        location=location.name,
-                        vantage=self._plan.vantage.id,
-                        incident=incident.id,
-                        outcome=Outcome.SKIPPED,
-                        detail=INTERRUPTED,
-                        started_at=now,
-                        finished_at=now,
-                    )
+        for location in self._plan.locations:
+            if location.name not in have:
+                yield replace(self._blank(location, incident, now), detail=INTERRUPTED)
+
+    def _blank(self, location: Location, incident: Incident, at: datetime) -> Observation:
+        return Observation(
+            location=location.name,
+            vantage=self._plan.vantage.id,
+            incident=incident.id,
+            outcome=Outcome.SKIPPED,
+            started_at=at,
+            finished_at=at,
+        )
+
+    def _spared(self, location: Location, incident: Incident, silent: Observation) -> Observation:
+        return replace(
+            self._blank(location, incident, datetime.now(UTC)),
+            outcome=Outcome.UNREACHABLE,
+            connected=silent.connected,
+            detail=NOT_ASKED.format(seconds=RETRY_S, detail=silent.detail),
+        )
 
     def _tell(
         self, location: Location, incident: Incident, phase: str, observation: Observation | None
@@ -269,77 +335,3 @@ class Audit:
                 # Whatever is wrong is met again, and told, when the place is looked at.
                 with suppress(Exception):
                     kind.prepare(location, self._credentials.get(location.name, Credentials()))
-
-
-def _fingerprints(observation: Observation, incident: Incident) -> tuple[Fingerprint, ...]:
-    """The broken artifacts as the source lists them: stores are searched for their bytes."""
-    listed = {
-        c.filename: c
-        for page in observation.pages
-        for c in listed_with(page.candidates, incident.is_broken)
-    }
-    return tuple(
-        Fingerprint(
-            filename=c.filename,
-            version=c.version,
-            size=c.size,
-            sha256=c.hashes.get("sha256"),
-            md5=c.hashes.get("md5"),
-            url=c.url,
-        )
-        for c in listed.values()
-    )
-
-
-def _failed(
-    blank: Observation, error: Exception, location: Location, credentials: Credentials
-) -> Observation:
-    """Turn what a probe raised into an observation; no secret survives in its text."""
-    connected: bool | None = None
-    text = str(error)
-    match error:
-        case TimeoutError():
-            outcome, text = Outcome.UNREACHABLE, f"no complete answer in {location.timeout_s:g} s"
-        case Unreachable():
-            outcome, connected = Outcome.UNREACHABLE, error.connected
-        case Denied():
-            outcome = Outcome.DENIED
-        case GuardRefused():
-            outcome = Outcome.SKIPPED
-        case Malformed() | ProbeError():
-            outcome = Outcome.MALFORMED
-        case _:
-            outcome = Outcome.MALFORMED
-            text = f"the probe of kind {location.kind} failed: {type(error).__name__}: {error}"
-    for secret in credentials.secrets():
-        text = text.replace(secret, "…")
-    return replace(blank, outcome=outcome, detail=text, connected=connected)
-
-
-def _sealed(observation: Observation, blank: Observation, ledger: Ledger) -> Observation:
-    """Complete an observation with what the engine knows better than any probe."""
-    requests = ledger.records()
-    connected = observation.connected
-    if connected is None and requests:
-        connected = any(r.status is not None for r in requests)
-    return replace(
-        observation,
-        location=blank.location,
-        vantage=blank.vantage,
-        incident=blank.incident,
-        requests=requests,
-        connected=connected,
-        started_at=blank.started_at,
-        finished_at=datetime.now(UTC),
-    )
-
-
-def _with_doubts(
-    observation: Observation, location: Location, credentials: Credentials
-) -> Observation:
-    """Note where nobody checked who answered: no report may hide that."""
-    origin = (location.url or "").rstrip("/").lower()
-    asked = any(r.url.lower().startswith(origin) for r in observation.requests)
-    if not (credentials.insecure and origin.startswith("https:") and asked):
-        return observation
-    return replace(observation, notes=(*observation.notes, UNVERIFIED))

@@ -22,7 +22,10 @@ class Limits:
     place wait for another's answers would make the audit slower than its slowest place.
     """
 
-    def __init__(self, concurrency: int, concurrency_per_host: int) -> None:
+    def __init__(
+        self, concurrency: int, concurrency_per_host: int, rate_per_s: float | None = None
+    ) -> None:
+        self._rate_per_s = HOST_RATE_PER_S if rate_per_s is None else rate_per_s
         self._places = asyncio.Semaphore(concurrency)
         self._doors: dict[str, asyncio.Lock] = {}
         self._inside: Counter[str] = Counter()
@@ -49,7 +52,7 @@ class Limits:
         if host not in self._hosts:
             self._hosts[host] = (
                 asyncio.Semaphore(self._per_host),
-                AsyncLimiter(HOST_RATE_PER_S, time_period=1),
+                AsyncLimiter(self._rate_per_s, time_period=1),
             )
         at_once, rate = self._hosts[host]
         async with at_once, rate:

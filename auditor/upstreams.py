@@ -85,6 +85,11 @@ class Upstreams:
             return ()
         return tuple([await asyncio.shield(self._hop(name, incident.id)) for name in names])
 
+    def forget(self, incident: Incident) -> None:
+        """Drop what is known of an incident that nobody is looked at for any more."""
+        for name in self._above:
+            self._hops.pop((name or "", incident.id), None)
+
     def give_up(self) -> None:
         """Let nobody wait any longer, because somebody has failed."""
         for found in self._hops.values():

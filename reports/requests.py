@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from auditor.model import Run
+from auditor.model import RequestRecord, Run
 from reports.words import TOUCHES
 
 __all__ = ["Asked", "RequestGroup", "request_groups"]
@@ -47,13 +47,13 @@ class RequestGroup:
 
 def request_groups(run: Run) -> tuple[RequestGroup, ...]:
     """Group by what was asked and how it was answered, the most frequent first."""
-    equal = Counter((r.method, r.touch, r.status, r.location, r.url) for r in run.requests)
+    equal = Counter((r.method, _told(r), r.status, r.location, r.url) for r in run.requests)
     groups: dict[tuple[str, str, str], list[Asked]] = defaultdict(list)
     for (method, touch, status, location, url), count in sorted(
         equal.items(), key=lambda item: (item[0][3], item[0][4])
     ):
         answer = "no answer" if status is None else str(status)
-        groups[(method, TOUCHES[touch], answer)].append(Asked(location, url, count))
+        groups[(method, touch, answer)].append(Asked(location, url, count))
     found = (
         RequestGroup(
             method=method,
@@ -65,3 +65,9 @@ def request_groups(run: Run) -> tuple[RequestGroup, ...]:
         for (method, touch, status), asked in groups.items()
     )
     return tuple(sorted(found, key=lambda group: -group.count))
+
+
+def _told(record: RequestRecord) -> str:
+    """Say what a request may do, and if it was made for another incident as well."""
+    touch = TOUCHES[record.touch]
+    return touch if record.made_for is None else f"{touch} (made once, for {record.made_for})"

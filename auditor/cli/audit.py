@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from auditor.cli.arguments import (
     add_history,
@@ -11,7 +12,12 @@ from auditor.cli.arguments import (
     add_looking,
     add_question,
     add_reporting,
+    add_vantages,
 )
+
+if TYPE_CHECKING:
+    from auditor.cli.outputs import Outputs
+    from auditor.config import Resolved
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -24,9 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_question(parser)
     add_looking(parser)
+    add_vantages(parser)
     add_judging(parser)
     add_history(parser)
     add_reporting(parser)
+
+
+def _is_one_by_one(args: argparse.Namespace, resolved: Resolved, outputs: Outputs) -> bool:
+    """Whether incidents are told one by one; a monitoring system wants all of them in a line."""
+    is_line_first = args.exit_style == "nagios" and outputs.main is not None
+    return len(resolved.plan.incidents) > 1 and not is_line_first and not args.celery
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,6 +58,10 @@ def run(args: argparse.Namespace) -> int:
         if not is_alone:
             return EXIT_OTHER_RUN
         resolved = replace(resolved, plan=memory.recalled(resolved.plan))
+        if _is_one_by_one(args, resolved, outputs):
+            from auditor.cli.fleet import audit_each
+
+            return audit_each(args, resolved, kinds, outputs, memory)
         seen = look_now(args, resolved, kinds)
 
         from auditor.cli.telling import judge_and_tell  # no request has to wait for this

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from auditor.cli.messages import complain
 from auditor.cli.progress import Progress, wants_progress
@@ -21,7 +22,7 @@ from auditor.model import Observation
 if TYPE_CHECKING:
     from auditor.config import Resolved
 
-__all__ = ["Seen", "look", "look_now"]
+__all__ = ["Seen", "look", "look_now", "stopping_on_signals"]
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -62,8 +63,8 @@ async def look(
         if shows:
             progress(event)
 
-    audit = Audit(resolved.plan, resolved.credentials, kinds, on_event=note)
-    with _stopping_on_signals(audit):
+    audit = _looker(args, resolved, kinds, note)
+    with stopping_on_signals(audit):
         observations = await audit.run()
     await asyncio.gather(*ahead, return_exceptions=True)
     if shows:
@@ -71,11 +72,45 @@ async def look(
     return Seen(observations=observations, interrupted=audit.interrupted)
 
 
+class _Looker(Protocol):
+    """What looks at everything, here or through others."""
+
+    @property
+    def interrupted(self) -> bool: ...
+
+    def stop(self) -> None: ...
+
+    async def run(self) -> tuple[Observation, ...]: ...
+
+
+def _looker(
+    args: argparse.Namespace,
+    resolved: Resolved,
+    kinds: Mapping[str, ProbeKind],
+    note: Callable[[Event], None],
+) -> _Looker:
+    if not getattr(args, "celery", None):
+        return Audit(resolved.plan, resolved.credentials, kinds, on_event=note)
+    from auditor.config.values import parse_duration
+    from auditor.errors import UsageError
+    from auditor.vantages.asking import Asking
+    from auditor.vantages.broker import open_application
+
+    try:
+        wait_s = parse_duration(args.celery_wait)
+    except ValueError as error:
+        raise UsageError(f"--celery-wait: {error}") from error
+    vantages = tuple(dict.fromkeys(args.celery))
+    application = open_application(os.environ)
+    return Asking(application, resolved.plan, kinds, vantages, wait_s=wait_s, on_event=note)
+
+
 @contextmanager
-def _stopping_on_signals(audit: Audit) -> Iterator[None]:
+def stopping_on_signals(audit: _Looker) -> Iterator[None]:
     """The first Ctrl-C (or TERM) finishes early with what is there; the second one quits."""
     loop = asyncio.get_running_loop()
     handled: list[signal.Signals] = []
+    before = signal.getsignal(signal.SIGTERM)
 
     def release() -> None:
         while handled:
@@ -95,4 +130,8 @@ def _stopping_on_signals(audit: Audit) -> Iterator[None]:
     try:
         yield
     finally:
+        was_handled = signal.SIGTERM in handled
         release()
+        if was_handled and before is not None:
+            # The loop leaves the system's own: a watch would die of what comes between two looks.
+            signal.signal(signal.SIGTERM, before)

@@ -25,6 +25,8 @@ __all__ = ["Outputs", "check_file", "plan_outputs", "wants_colour"]
 
 ID_PLACEHOLDER = "{id}"
 DEFAULT_FORMAT = "terminal"
+# Formats of which several runs one after the other are still what a reader expects.
+SEVERAL_RUNS = (DEFAULT_FORMAT, "jsonl")
 # Reports that go to a file or a pipe are as wide as a page that people mail around.
 _WIDTH_WITHOUT_TERMINAL = 100
 
@@ -57,6 +59,7 @@ class Outputs:
         redact: whether everything private is replaced first.
         site: a static folder that gets every run as well; None: there is none.
         explained: the place of which stdout tells why clients get what they get; None: a report.
+        lines: whether stdout gets one line for each of several incidents in place of a report.
     """
 
     targets: tuple[Target, ...]
@@ -65,6 +68,7 @@ class Outputs:
     redact: bool = False
     site: Site | None = None
     explained: str | None = None
+    lines: bool = False
 
     def shown(self, runs: Sequence[Run]) -> tuple[Run, ...]:
         """The runs as they may be shown: with `--redact`, fit for the public."""
@@ -84,6 +88,41 @@ class Outputs:
         Raises:
             RenderError: a file cannot be written. Everything else is written first.
         """
+        written, problems = self._write_files(runs)
+        if self.site is not None:
+            try:
+                written.append(self.site.write(runs))
+            except OSError as error:
+                problems.append(f"--site: {error.filename} cannot be written: {error.strerror}")
+        self._print(runs)
+        if problems:
+            raise RenderError("\n".join(problems))
+        return tuple(written)
+
+    def write_one(self, run: Run, *, silent: bool) -> tuple[Path, ...]:
+        """Write all that is written of one run among several; the site's index comes in the end.
+
+        Args:
+            run: the one.
+            silent: whether stdout gets nothing.
+
+        Raises:
+            RenderError: a file cannot be written. Everything else is written first.
+        """
+        written, problems = self._write_files([run])
+        if self.site is not None:
+            try:
+                self.site.add(run)
+            except OSError as error:
+                problems.append(f"--site: {error.filename} cannot be written: {error.strerror}")
+        if not silent:
+            self._print([run])
+        if problems:
+            raise RenderError("\n".join(problems))
+        return tuple(written)
+
+    def _write_files(self, runs: Sequence[Run]) -> tuple[list[Path], list[str]]:
+        """Write the report files; return which were written, and what went wrong."""
         problems: list[str] = []
         written: list[Path] = []
         for target in self.targets:
@@ -94,15 +133,7 @@ class Outputs:
                     written.append(path)
                 except OSError as error:
                     problems.append(f"{path} cannot be written: {error.strerror or error}")
-        if self.site is not None:
-            try:
-                written.append(self.site.write(runs))
-            except OSError as error:
-                problems.append(f"--site: {error.filename} cannot be written: {error.strerror}")
-        self._print(runs)
-        if problems:
-            raise RenderError("\n".join(problems))
-        return tuple(written)
+        return written, problems
 
     def _print(self, runs: Sequence[Run]) -> None:
         if self.main is not None:
@@ -139,7 +170,9 @@ def plan_outputs(args: argparse.Namespace, incident_ids: Sequence[str]) -> Outpu
             main = find_format(name)
         except AuditorError as error:
             problems.append(f"--format: {error}")
-    if main is not None and len(incident_ids) > 1 and name != DEFAULT_FORMAT:
+    several = len(incident_ids) > 1
+    lines = several and main is not None and args.format is None
+    if main is not None and several and name not in SEVERAL_RUNS:
         problems.append(
             f"--format {name}: holds one run, and there are {len(incident_ids)} incidents; "
             f"choose one with --incident, or write --report {name}={{id}}{main().suffix}"
@@ -150,7 +183,8 @@ def plan_outputs(args: argparse.Namespace, incident_ids: Sequence[str]) -> Outpu
         raise UsageError("\n".join(problems))
     return Outputs(
         targets=tuple(targets),
-        main=main,
+        main=None if lines else main,
+        lines=lines,
         colour=wants_colour(args.color),
         redact=getattr(args, "redact", False),
         site=site,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 
 from auditor.cli.messages import say
 from auditor.engine import Event
 from auditor.model import Observation
 
 __all__ = ["Progress", "wants_progress"]
+
+# Of more looks than this, not each gets a line, but one in a second.
+MANY = 500
 
 
 def wants_progress(args: argparse.Namespace) -> bool:
@@ -27,6 +31,7 @@ class Progress:
 
     def __init__(self, *, several: bool = False, verbose: bool = False) -> None:
         self._several = several
+        self._said_at_s = 0.0
         self._verbose = verbose
         self._slowest: tuple[float, str] | None = None
 
@@ -37,6 +42,8 @@ class Progress:
         name = f"{event.incident}: {event.location}" if self._several else event.location
         seconds = duration_s(event.observation)
         self._slowest = max(self._slowest or (0.0, name), (seconds, name))
+        if event.total > MANY and not self._is_time(event):
+            return
         total = str(event.total)
         say(
             f"[{event.done:>{len(total)}}/{total}] {name}: {event.observation.outcome.value}, "
@@ -47,6 +54,13 @@ class Progress:
         """Name the slowest place."""
         if self._slowest is not None:
             say(f"slowest: {self._slowest[1]}, {self._slowest[0]:.2f} s")
+
+    def _is_time(self, event: Event) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._said_at_s < 1 and event.done < event.total:
+            return False
+        self._said_at_s = now_s
+        return True
 
     def _detail(self, observation: Observation) -> str:
         if not observation.detail and not self._verbose:

@@ -53,12 +53,13 @@ class Site:
     def write(self, runs: Sequence[Run]) -> Path:
         """Add the runs, then write the index anew; return its path. Raises OSError."""
         for run in runs:
-            self._add(run)
+            self.add(run)
         index = self.directory / INDEX
         write_text(index, index_page(self._entries()))
         return index
 
-    def _add(self, run: Run) -> None:
+    def add(self, run: Run) -> None:
+        """Add a run; the index does not show it yet. Raises OSError."""
         folder = self.directory / RUNS / slug(run.incident.id)
         folder.mkdir(parents=True, exist_ok=True)
         name = run_id(run)

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import msgspec
 
 from auditor.model.incident import Incident
+from auditor.model.observation import RequestRecord
 from auditor.model.rejections import compact_rejections
 from auditor.model.run import SCHEMA_VERSION, DeletionSummary, Run, Summary
 from auditor.model.selection import Selection
@@ -54,7 +55,7 @@ def run_to_document(run: Run) -> Document:
         "locations": [_location(verdict, run.incident) for verdict in verdicts],
         "deletion": _deletion(run.deletion),
         "notices": _plain(run.notices),
-        "requests": _plain(run.requests),
+        "requests": [_request(record) for record in run.requests],
     }
 
 
@@ -82,6 +83,13 @@ def _incident(run: Run) -> JsonValue:
         "opened_at": _plain(incident.opened_at),
         "findings": _plain(run.findings),
     }
+
+
+def _request(record: RequestRecord) -> JsonValue:
+    document = _plain(record)
+    if record.made_for is None and isinstance(document, dict):
+        del document["made_for"]  # which most runs have none of
+    return document
 
 
 def _summary(summary: Summary) -> JsonValue:

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 
-from auditor.model.remembered import Remembered
+from auditor.model.remembered import Remembered, RememberedProjects
 from auditor.model.selection import RejectionCode
 from auditor.model.version import MAX_VERSION_CHARS, parse_version, version_order
 
@@ -48,9 +48,6 @@ ARCHIVE_EXTENSIONS = frozenset(
     {".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz"}
     | {".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma"}
 )
-
-# Projects of which names are remembered.
-MAX_REMEMBERED_PROJECTS = 64
 
 # How the order of a version ends. Equal versions have equal ends, so that it stays an order.
 PRERELEASE, FINAL = "p", "f"
@@ -122,7 +119,6 @@ class NameFault:
     text: str
 
 
-@lru_cache(maxsize=1 << 17)
 def read_filename(filename: str, project: str) -> NamedFile | NameFault:
     """Read one file name as pip would, on behalf of one project.
 
@@ -133,6 +129,11 @@ def read_filename(filename: str, project: str) -> NamedFile | NameFault:
     if len(filename) > MAX_FILENAME_CHARS:
         text = f"the name has {len(filename)} characters, more than {MAX_FILENAME_CHARS}"
         return NameFault(RejectionCode.INVALID_NAME, text)
+    return _read_filename(filename, project)
+
+
+@lru_cache(maxsize=1 << 15)
+def _read_filename(filename: str, project: str) -> NamedFile | NameFault:
     stem, extension = _split_extension(filename)
     if extension == ".whl":
         return _read_wheel(stem, canonicalize_name(project))
@@ -154,7 +155,7 @@ def version_in(filename: str, project: str) -> str | None:
 
 def versions_in(filenames: Iterable[str], project: str) -> list[str | None]:
     """Return `version_in` of each name, for a whole page at once."""
-    return list(map(_versions(project).__getitem__, filenames))
+    return list(map(_VERSIONS.of(project).__getitem__, filenames))
 
 
 def orders_of(versions: Iterable[str | None]) -> list[str | None]:
@@ -165,10 +166,12 @@ def orders_of(versions: Iterable[str | None]) -> list[str | None]:
     return list(map(_ORDERS.__getitem__, versions))
 
 
-@lru_cache(maxsize=MAX_REMEMBERED_PROJECTS)
 def _versions(project: str) -> Remembered[str, str | None]:
     # One object for all the files of a version: they are compared with each other later.
     return Remembered(lambda filename: _interned(version_in(filename, project)))
+
+
+_VERSIONS = RememberedProjects(_versions)
 
 
 def _order(text: str | None) -> str | None:
@@ -181,10 +184,12 @@ def _order(text: str | None) -> str | None:
 _ORDERS: Remembered[str | None, str | None] = Remembered(_order)
 
 
-@lru_cache(maxsize=MAX_REMEMBERED_PROJECTS)
 def fits_of(project: str) -> Remembered[str, Fit]:
     """Return what says of each file name of a project where such a file fits."""
+    return _FITS.of(project)
 
+
+def _fits(project: str) -> Remembered[str, Fit]:
     def fit(filename: str) -> Fit:
         named = read_filename(filename, project)
         if isinstance(named, NameFault):
@@ -192,6 +197,9 @@ def fits_of(project: str) -> Remembered[str, Fit]:
         return named.tags.text if named.tags else None, named.py_version
 
     return Remembered(fit)
+
+
+_FITS = RememberedProjects(_fits)
 
 
 def _interned(text: str | None) -> str | None:

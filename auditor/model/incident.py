@@ -8,6 +8,7 @@ from functools import cached_property
 
 from packaging.version import Version
 
+from auditor.model.remembered import Remembered
 from auditor.model.version import VersionRule, parse_version
 
 __all__ = ["Finding", "Fingerprint", "Incident"]
@@ -79,24 +80,34 @@ class Incident:
         """Digests that identify a broken artifact wherever it lies and whatever it is called."""
         return frozenset(f.sha256 for f in self.fingerprints if f.sha256)
 
+    @cached_property
+    def _known(self) -> Remembered[str | None, tuple[bool, bool]]:
+        """Of each version that was met: whether it is broken, and whether it is named as fixed."""
+        return Remembered(lambda text: self._read(parse_version(text) if text else None))
+
+    def _read(self, version: Version | None) -> tuple[bool, bool]:
+        if version is None:
+            return False, False
+        if any(rule.matches(version) for rule in self.broken_rules):
+            return True, False
+        return False, any(rule.matches(version) for rule in self.fixed_rules)
+
     def is_broken(self, version: Version | str | None) -> bool:
         """Say whether a version is one of the broken ones. Text that is no version is not."""
-        parsed = parse_version(version) if isinstance(version, str) else version
-        return parsed is not None and any(rule.matches(parsed) for rule in self.broken_rules)
+        return (self._read(version) if isinstance(version, Version) else self._known[version])[0]
 
     def is_named_fixed(self, version: Version | str | None) -> bool:
         """Say whether a version is named in `fixed`. (What *counts* as the fix: `verdict.fix`.)"""
-        parsed = parse_version(version) if isinstance(version, str) else version
-        return (
-            parsed is not None
-            and not self.is_broken(parsed)
-            and any(rule.matches(parsed) for rule in self.fixed_rules)
-        )
+        return (self._read(version) if isinstance(version, Version) else self._known[version])[1]
+
+
+# Findings that come of looking from several places.
+_OF_VANTAGES = ("split-vantage", "clock-skew")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something wrong with the incident itself, before any location is judged.
+    """Something wrong with the incident itself, or with how it was looked at.
 
     Attributes:
         code: a reason code, see `auditor explain CODE`.
@@ -108,3 +119,8 @@ class Finding:
     expected: str
     observed: str
     failing: bool
+
+    @property
+    def about(self) -> str:
+        """What it is that something is wrong with, in words."""
+        return "the vantages" if self.code in _OF_VANTAGES else "the incident itself"

@@ -38,6 +38,7 @@ class Location:
         timeout_s: seconds for the whole location.
         settings: what only its kind understands, such as `cache_path`.
         declared_at: `FILE:LINE` of its table in the configuration, or the option that named it.
+        vantages: ids of those from which it is looked at; empty: from every one.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Location:
     timeout_s: float = 30.0
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
     declared_at: str | None = None
+    vantages: tuple[str, ...] = ()
 
     @property
     def locator(self) -> str:

@@ -199,7 +199,7 @@ def _exclusion(conditions: Conditions, mask: int, support: Support) -> _Why | No
     return RejectionCode.REQUIRES_PYTHON, text
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def _rejection(filename: str, project: str, code: RejectionCode, text: str) -> Rejection:
     named = read_filename(filename, project)
     version = None if isinstance(named, NameFault) else named.version

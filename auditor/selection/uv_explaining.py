@@ -251,6 +251,6 @@ def _is_unsure(conditions: UvConditions) -> bool:
     return unsaid or not conditions.certain
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def _rejection(filename: str, version: str | None, code: RejectionCode, text: str) -> Rejection:
     return Rejection(filename=filename, version=version, code=code, text=text)

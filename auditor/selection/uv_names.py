@@ -21,13 +21,12 @@ from auditor.model.filename import (
     BuildTag,
     NameFault,
 )
-from auditor.model.remembered import Remembered
+from auditor.model.remembered import Remembered, RememberedProjects
 from auditor.model.selection import RejectionCode
 from auditor.model.version import MAX_VERSION_CHARS, parse_version, version_order
 
 __all__ = ["UvName", "UvTags", "names_of"]
 
-MAX_REMEMBERED_PROJECTS = 64
 
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _TAG = re.compile(r"[A-Za-z0-9_]+")
@@ -85,14 +84,20 @@ class UvName:
     fault: NameFault | None = None
 
 
-@lru_cache(maxsize=MAX_REMEMBERED_PROJECTS)
 def names_of(project: str) -> Remembered[str, UvName]:
     """Return what says of each file name on a project's page what uv reads in it.
 
     Args:
         project: normalised.
     """
+    return _NAMES.of(project)
+
+
+def _names(project: str) -> Remembered[str, UvName]:
     return Remembered(lambda filename: _read(filename, project))
+
+
+_NAMES = RememberedProjects(_names)
 
 
 def _read(filename: str, project: str) -> UvName:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,12 +22,13 @@ from pypi_simple import ProjectPage
 
 from auditor.model import Candidates, Environment, Incident, Page, PageOutcome, View
 from auditor.model.file_table import listed_with
+from auditor.model.remembered import Remembered, RememberedProjects
 from auditor.selection import choose, choose_all, default_matrix, running_environment
 from auditor.verdict.cells import ChoiceCache
 from auditor.verdict.context import Context
 from probes.kit.pages import parse_page
 from probes.kit.pages.memory import PageMemory
-from tests.bench.measure import Goal, cpu_of_call, interleaved, median_ratio
+from tests.bench.measure import Goal, Measure, cpu_of_call, interleaved, median_ratio
 from tests.bench.pages import HTML_TYPE, JSON_TYPE, SHAPES, MadePage, Shape, make_page
 
 __all__ = ["reading_goals"]
@@ -112,6 +116,7 @@ def _json_goals(question: _Question, rounds: int) -> Iterator[Goal]:
             "pypi-simple": cpu_of_call(question.pypi_simples),
             "one": cpu_of_call(question.ours(one), 5),
             "all": cpu_of_call(question.ours(matrix), 3),
+            "cold": _cold(question.ours(one)),
             "sha256": cpu_of_call(lambda: hashlib.sha256(question.body).hexdigest(), 20),
             "seen": cpu_of_call(_seen_before(question, matrix), 20),
         },
@@ -122,6 +127,8 @@ def _json_goals(question: _Question, rounds: int) -> Iterator[Goal]:
     yield _faster(f"{title}: pip / ours", found["pip"], found["one"], 20, PIP_FLOOR, note)
     simple = found["pypi-simple"]
     yield _faster(f"{title}: pypi-simple / ours", simple, found["one"], 12, SIMPLE_FLOOR)
+    cold = f"{title}, nothing known yet: pypi-simple / ours"
+    yield _faster(cold, simple, found["cold"], 3, SIMPLE_FLOOR)
     title = f"{label}, {len(matrix)} environments: pip / ours"
     yield _faster(title, found["pip"], found["all"], 5, PIP_FLOOR)
     yield Goal(
@@ -151,6 +158,29 @@ def _html_goals(question: _Question, rounds: int) -> Iterator[Goal]:
     yield _faster(title, found["pip"], found["one"], 8, PIP_FLOOR, note)
     title = f"{label}, {len(matrix)} environments: pip / ours"
     yield _faster(title, found["pip"], found["all"], 5, PIP_FLOOR)
+
+
+def _cold(call: Callable[[], object]) -> Measure:
+    """Return what measures a call after everything that is known of texts was forgotten."""
+
+    def measure() -> float:
+        _forget()
+        gc.collect()
+        started = time.process_time()
+        call()
+        return time.process_time() - started
+
+    return measure
+
+
+def _forget() -> None:
+    """Empty every memory of file names, versions, times and tags in the product."""
+    ours = [m for name, m in sys.modules.items() if name.startswith(("auditor.", "probes."))]
+    for value in [value for module in ours for value in vars(module).values()]:
+        if isinstance(value, Remembered | RememberedProjects):
+            value.clear()
+        elif callable(forget := getattr(value, "cache_clear", None)):
+            forget()
 
 
 def _faster(

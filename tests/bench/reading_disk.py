@@ -10,9 +10,11 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import zstandard
+from isal import igzip
 
 from auditor.lab.artifacts import build_release
 from auditor.lab.pip_home import fill_pip_cache
@@ -21,6 +23,7 @@ from probes.archives.walking import read_archive_file
 from probes.bandersnatch_mirror.artifacts import walk
 from probes.bandersnatch_mirror.layout import Tree
 from probes.http_stores.scan import StoreScan
+from probes.kit.disk import digest_file
 from tests.bench.measure import Goal, cpu_of_call, cpu_of_command, interleaved, median_ratio
 
 __all__ = ["disk_goals"]
@@ -48,6 +51,7 @@ def disk_goals(rounds: int, *, quick: bool) -> Iterator[Goal]:
     with tempfile.TemporaryDirectory(prefix="auditor-bench-") as name:
         yield _orphan_walk(Path(name), rounds, 300 if quick else 100_000)
         yield from _archives(Path(name), min(rounds, 3), 1 if quick else 500)
+        yield _digest(Path(name), rounds, 1 if quick else 64)
         yield _pip_cache(Path(name), rounds, 200 if quick else 20_000)
 
 
@@ -110,6 +114,43 @@ def _archives(base: Path, rounds: int, megabytes: int) -> Iterator[Goal]:
             floor=floor,
             note="CPU",
         )
+        if name == "tar.gz":
+            inflated = interleaved({"floor": cpu_of_call(partial(_inflate, path))}, rounds)
+            yield Goal(
+                name=f"{name} of {size:.0f} MB, searched, against inflating it alone",
+                ratio=median_ratio(found["ours"], inflated["floor"]),
+                gate=2,
+                floor="isal.igzip: read to the end and forget",
+                note="CPU",
+            )
+
+
+def _inflate(path: Path) -> None:
+    with igzip.open(path) as stream:
+        while stream.read(2**20):
+            pass
+
+
+def _digest(base: Path, rounds: int, megabytes: int) -> Goal:
+    """One large file, as a wheelhouse is searched for the broken release's bytes."""
+    path = base / "large.bin"
+    path.write_bytes(random.Random(3).randbytes(megabytes * 2**20))
+    found = interleaved(
+        {
+            "ours": cpu_of_call(lambda: digest_file(path, threading.Event())),
+            "sha256sum": cpu_of_command(["sha256sum", str(path)]),
+        },
+        rounds,
+    )
+    return Goal(
+        name=f"a file of {megabytes} MB, digested: sha256sum / ours",
+        ratio=median_ratio(found["sha256sum"], found["ours"]),
+        # Of a coreutils that was built with OpenSSL ours is as fast as that.
+        gate=0.8,
+        at_least=True,
+        floor="sha256sum",
+        note="CPU; warm; about 5 where sha256sum does not use OpenSSL",
+    )
 
 
 class _Both(io.RawIOBase):

@@ -33,7 +33,7 @@ def starting_goals(rounds: int) -> Iterator[Goal]:
     floor = found["floor"]
     for option in ("help", "version"):
         ratio = median_ratio(found[option], floor)
-        yield Goal(name=f"auditor --{option}, CPU", ratio=ratio, gate=5, floor=FLOOR)
+        yield Goal(name=f"auditor --{option}, CPU", ratio=ratio, gate=2.5, floor=FLOOR)
     yield Goal(
         name="auditor audit, CPU up to its first request",
         ratio=median_ratio(found["audit"], floor),

@@ -14,13 +14,30 @@ from tests.bench.reading import reading_goals
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-def test_every_benchmark_runs_once_and_asserts_nothing_about_speed() -> None:
+def quick(*parts: str) -> str:
     command = [sys.executable, "-m", "tests.bench", "--quick"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    command += [word for part in parts for word in ("--only", part)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.heavy
+def test_every_benchmark_runs_once_and_asserts_nothing_about_speed() -> None:
+    shown = quick()
     for part in ("auditor --help", "requests JSON", "tf-nightly HTML", "that hang", "start to rep"):
-        assert part in done.stdout
+        assert part in shown
+    for part in ("in which pip and we differ", "bare GET", "fleet: ", "peak memory", "history: "):
+        assert part in shown
+    for part in ("nothing known yet", "inflating it alone", "sha256sum", "after the imports"):
+        assert part in shown
+
+
+def test_a_part_can_be_measured_alone() -> None:
+    shown = quick("page", "history")
+    assert "tf-nightly HTML" in shown
+    assert "history: every change of a status" in shown
+    assert "auditor --help" not in shown
 
 
 def test_pages_are_read_as_pip_reads_them_before_they_are_timed() -> None:
