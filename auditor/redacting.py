@@ -160,6 +160,7 @@ class _Redactor:
             group=None if location.group is None else self._name(location.group),
             settings={key: self._setting(value) for key, value in location.settings.items()},
             declared_at=_declared(location.declared_at),
+            vantages=(),
         )
 
     def _is_public(self, verdict: Verdict) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -136,6 +137,7 @@ class Watch:
         passes: how many looks in a row must agree.
         interval_s: between two looks, at least.
         now: the clock, UTC.
+        running_s: a clock that nobody sets, in seconds.
     """
 
     def __init__(
@@ -147,8 +149,11 @@ class Watch:
         passes: int = 3,
         interval_s: float = INTERVAL_S,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        running_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.entry = entry
+        self._running_s = running_s
+        self._ends_s = running_s() + (entry.deadline - now()).total_seconds()
         self._plan = replace(plan, grace=False)
         self._look = look
         self._passes = passes
@@ -170,7 +175,8 @@ class Watch:
         outcome, now = outcome_of(runs), self._now()
         agreeing = self.entry.agreeing + 1 if outcome.value == self.entry.outcome else 1
         confirmed = outcome.is_final and agreeing >= self._passes and not interrupted
-        left_s = (self.entry.deadline - now).total_seconds()
+        # Whoever sets the clock back must not make the watch longer.
+        left_s = min((self.entry.deadline - now).total_seconds(), self._ends_s - self._running_s())
         last = confirmed or interrupted or left_s < ALMOST_S
         self._count_unchanged(runs)
         self.entry = replace(

@@ -23,6 +23,13 @@ need nginx-light nginx ${SBIN-/usr/sbin}/nginx
 need squid squid ${SBIN-/usr/sbin}/squid
 need varnish varnishd ${SBIN-/usr/sbin}/varnishd
 need apache2 apache2 ${SBIN-/usr/sbin}/apache2
+# A second S3 server, for `make lab` alone.
+swift="swift-proxy swift-account swift-container swift-object"
+if [ "${LAB:-}" = true ]; then
+    for package in $swift; do need "$package" "$package-server"; done
+    need memcached memcached
+fi
+need redis-server redis-server
 [ -n "$missing" ] || exit 0
 missing=${missing# }
 
@@ -42,9 +49,16 @@ if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ]; then
         </dev/null >/dev/null
     # PACKAGE:SERVICE
     for pair in nginx:nginx tinyproxy:tinyproxy squid:squid varnish:varnish varnish:varnishncsa \
-        apache2:apache2 apache2:apache-htcacheclean; do
+        apache2:apache2 apache2:apache-htcacheclean redis-server:redis-server; do
         case " $missing " in
         *" ${pair%%:*}"*) update-rc.d "${pair#*:}" disable >/dev/null 2>&1 || true ;;
+        esac
+    done
+    for package in $swift memcached; do
+        case " $missing " in
+        *" $package "*) for script in /etc/init.d/"$package"*; do
+            update-rc.d "${script##*/}" disable >/dev/null 2>&1 || true
+        done ;;
         esac
     done
     exit 0

@@ -18,6 +18,7 @@ __all__ = [
     "add_question",
     "add_reporting",
     "add_scope",
+    "add_vantages",
 ]
 
 
@@ -105,6 +106,25 @@ def add_looking(parser: argparse.ArgumentParser) -> None:
         "--allow-store",
         action="store_true",
         help="let a cache fetch and keep a file that is not broken",
+    )
+
+
+def add_vantages(parser: argparse.ArgumentParser) -> None:
+    """Who looks, where that is not this process."""
+    group = parser.add_argument_group("vantages")
+    group.add_argument(
+        "--celery",
+        action="append",
+        default=[],
+        metavar="VANTAGE",
+        help="let the worker of this vantage look, which Celery runs there (broker: "
+        "AUDITOR_BROKER_URL); repeat for several",
+    )
+    group.add_argument(
+        "--celery-wait",
+        metavar="TIME",
+        default="10m",
+        help="for each answer of a worker at most (default: 10m)",
     )
 
 

@@ -61,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        default=os.cpu_count() or 1,
-        help="play so many at a time (default: one per processor)",
+        default=2 * (os.cpu_count() or 1),
+        help="play so many at a time (default: two per processor, as most of it is waiting)",
     )
     add_colour(parser)
 
@@ -167,6 +167,11 @@ def _print(experiment: Experiment) -> None:
         sys.stdout.write(
             f"wrong: {result.scenario}: {result.variant.title}: {result.place}: {cell.subject}: "
             f"predicted {cell.predicted}, seen {cell.seen}\n"
+        )
+    for result, cell in experiment.contradicted():
+        sys.stdout.write(
+            f"audited wrongly: {result.scenario}: {result.variant.title}: {result.place}: "
+            f"{cell.subject}: said {cell.predicted}, seen {cell.seen}\n"
         )
     for failure in experiment.failures:
         sys.stdout.write(

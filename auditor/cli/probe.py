@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.cli.arguments import add_looking, add_question
+from auditor.cli.arguments import add_looking, add_question, add_vantages
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,14 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_question(parser)
     add_looking(parser)
+    add_vantages(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="observations, as JSON lines (default: stdout)"
+    )
+    parser.add_argument(
+        "--history",
+        metavar="FILE",
+        help="look for what past runs saw as well; nothing is kept there (default: `history` of "
+        "the configuration)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Look; return 0 when everything was seen, 3 when it was interrupted."""
     from auditor.cli.looking import look_now
+    from auditor.cli.memory import Memory
     from auditor.cli.outputs import check_file
     from auditor.cli.question import resolve_question
     from auditor.registry import load_kinds
@@ -44,9 +53,12 @@ def run(args: argparse.Namespace) -> int:
             check_file(args.output)
         except ValueError as error:
             raise UsageError(f"-o: {error}") from error
+    # A file that is gone from the source is found elsewhere by what was known of it.
+    memory = Memory(resolved.history)
+    resolved = replace(resolved, plan=memory.recalled(resolved.plan))
     seen = look_now(args, resolved, kinds)
     _write(args.output, resolved.plan, seen)
-    return EXIT_PARTIAL if seen.interrupted else 0
+    return memory.exit_code(EXIT_PARTIAL if seen.interrupted else 0)
 
 
 def _write(file: str | None, plan: Plan, seen: Seen) -> None:

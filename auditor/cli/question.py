@@ -50,12 +50,15 @@ def resolve_question(
             "nothing to look for; say PROJECT --broken VERSION --fixed VERSION, or --config FILE "
             "(`auditor config init` writes one)"
         )
+    if args.vantage and getattr(args, "celery", ()):
+        raise UsageError("--vantage: with --celery, the workers say from where they look")
     resolved = resolve(
         document if document is not None else document_of(args),
         kinds,
         Options(
             incidents=tuple(args.incident),
             vantage=args.vantage,
+            vantages=tuple(dict.fromkeys(getattr(args, "celery", ()))),
             grace=getattr(args, "grace", False),
             inert=getattr(args, "inert", False),
             allow_store=getattr(args, "allow_store", False),

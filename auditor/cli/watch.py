@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,14 +83,19 @@ def run(args: argparse.Namespace) -> int:
         passes=passes,
         interval_s=interval_s,
     )
-    lines = Lines(is_live=sys.stderr.isatty() and not args.no_progress, is_quiet=args.quiet)
-    while True:
-        seen = watch.next_pass()
-        memory.keep_pass(seen, watch.entry)
-        memory.tell()
-        lines.tell(seen)
-        if seen.is_last or not _slept(seen.wait_s):
-            return _end(args, memory, outputs, seen, stopped=not seen.is_last)
+    from auditor.cli.watch_display import display_of
+
+    stopping = Stopping()
+    with stopping.heard(), display_of(args, entry.deadline) as display:
+        while True:
+            display.looking()
+            seen = watch.next_pass()
+            memory.keep_pass(seen, watch.entry)
+            memory.tell()
+            display.tell(seen)
+            if seen.is_last or not stopping.slept(seen.wait_s):
+                break
+    return _end(args, memory, outputs, seen, stopped=not seen.is_last)
 
 
 def _bounds(args: argparse.Namespace) -> tuple[float, int, float]:
@@ -130,32 +134,46 @@ def _look_with(
     return look
 
 
-def _slept(seconds: float) -> bool:
-    """Wait; False if somebody wants it to end."""
-    try:
-        with _term_as_interrupt():
-            time.sleep(seconds)
-    except KeyboardInterrupt:
-        return False
-    return True
+class Stopping:
+    """A CI system that ends a job says so with SIGTERM; the report is still to be written.
 
+    While somebody looks, the look itself is stopped (`stopping_on_signals`); whatever is written
+    between two looks is written to its end.
+    """
 
-@contextmanager
-def _term_as_interrupt() -> Iterator[None]:
-    """A CI system that ends a job says so with SIGTERM; the report is still to be written."""
+    def __init__(self) -> None:
+        self._is_wanted = False
+        self._is_asleep = False
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Take SIGTERM for as long as this lasts."""
+        try:
+            before = signal.signal(signal.SIGTERM, self._stop)
+        except ValueError:  # not the main thread
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def slept(self, seconds: float) -> bool:
+        """Wait; False if somebody wants it to end."""
+        try:
+            self._is_asleep = True
+            if not self._is_wanted:
+                time.sleep(seconds)
+        except KeyboardInterrupt:
+            return False
+        finally:
+            self._is_asleep = False
+        return not self._is_wanted
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._is_wanted = True
+        if self._is_asleep:
+            raise KeyboardInterrupt
 
 
 def _end(
@@ -199,50 +217,3 @@ def _tell_resumed(entry: WatchEntry, passes: int) -> None:
         f"watch: goes on from {entry.started_at:%Y-%m-%d %H:%M:%S} UTC; {entry.looks} looks so "
         f"far, {entry.agreeing} of {passes} agree on {entry.outcome}, {left_s:.0f} s left"
     )
-
-
-class Lines:
-    """What is said while watching: each look on a terminal, only news elsewhere.
-
-    Args:
-        is_live: whether somebody looks on.
-        is_quiet: whether to say nothing at all.
-    """
-
-    def __init__(self, *, is_live: bool, is_quiet: bool) -> None:
-        self._is_live = is_live
-        self._is_quiet = is_quiet
-        self._told = ""
-
-    def tell(self, seen: Pass) -> None:
-        """Say what a look came to."""
-        from auditor.cli.messages import say
-        from auditor.watching import counts_of
-
-        if self._is_quiet:
-            return
-        counts = counts_of(seen.runs)
-        news = (
-            f"{seen.outcome.value}: {counts['fix_chosen']} of {counts['locations']} places have "
-            f"the fix, {counts['waiting']} waited for"
-        )
-        if not self._is_live and news == self._told:
-            return
-        self._told = news
-        then = f"; next look in {seen.wait_s:.0f} s" if self._is_live and not seen.is_last else ""
-        say(f"{datetime.now(UTC):%H:%M:%S} look {seen.number}: {news}{then}")
-        if self._is_live:
-            for line in _waited_for(seen):
-                say(f"  {line}")
-
-
-def _waited_for(seen: Pass) -> Iterator[str]:
-    for run in seen.runs:
-        for verdict in run.verdicts:
-            if verdict.failing or verdict.status.value == "unknown":
-                until = verdict.lag.latest_by
-                due = f", due by {until:%H:%M} UTC" if until else ""
-                yield (
-                    f"{verdict.location.name}: {verdict.status.value} "
-                    f"({verdict.lag.state.value}{due})"
-                )

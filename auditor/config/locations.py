@@ -63,6 +63,7 @@ class LocationBuilder:
             required=self._required(placed),
             group=table.group,
             samples=table.samples,
+            vantages=table.vantages,
             rebuilds=table.rebuilds,
             timeout_s=table.timeout_s or self.timeout_s,
             settings=self._settings(placed, address, proxy),

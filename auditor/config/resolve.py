@@ -30,6 +30,7 @@ from auditor.config.suggest import did_you_mean
 from auditor.config.tables import Placed, Tables, apply_schema, raw_elements
 from auditor.config.trust import lay_over, trust_notes
 from auditor.config.values import parse_name
+from auditor.config.vantages import check_vantages, seen_from
 from auditor.contracts import Credentials, ProbeKind
 from auditor.model import Incident, Location, Plan, Vantage, Waiver
 from auditor.selection.environments import default_matrix
@@ -45,6 +46,7 @@ class Options:
         incidents: ids to which the audit is limited; empty: all.
         vantage: from where we look; None: the host's name.
         grace, inert, allow_store: as in `Plan`.
+        vantages: from which workers look, in place of this process; empty: this process does.
         public_mirrors: whether the public mirrors are looked at as well.
         needs_incident: whether a document without an incident is an error.
     """
@@ -54,6 +56,7 @@ class Options:
     grace: bool = False
     inert: bool = False
     allow_store: bool = False
+    vantages: tuple[str, ...] = ()
     public_mirrors: bool = False
     needs_incident: bool = True
 
@@ -131,6 +134,7 @@ def resolve(
     located = lay_over(located, credentials or {}, problems)
     waivers = _waivers(document, tables, problems)
     _check_vantage(options, problems)
+    located, far = seen_from(located, options.vantages or (_vantage(options),), problems)
     history = _file(document, "history")
     channels = channels_of(tables.notify, problems, has_history=history is not None)
     problems.raise_all()
@@ -144,7 +148,7 @@ def resolve(
             incidents=incidents,
             waivers=waivers,
             created_at=now or plan.created_at,
-            notes=(*notes, *plan.notes, *trust_notes(located), *ended),
+            notes=(*notes, *plan.notes, *trust_notes(located), *far, *ended),
         ),
         credentials={location.name: credentials for location, credentials in located},
         document=document,
@@ -164,7 +168,7 @@ def _plan(
     return Plan(
         incidents=(),
         locations=locations,
-        vantage=Vantage(id=options.vantage or socket.gethostname()),
+        vantage=Vantage(id=_vantage(options)),
         environments=default_matrix(),
         kinds={location.kind: facts_of(location.kind, kinds) for location in locations},
         fail_on=tables.audit.fail_on,
@@ -180,13 +184,19 @@ def _plan(
     )
 
 
+def _vantage(options: Options) -> str:
+    return options.vantage or next(iter(options.vantages), None) or socket.gethostname()
+
+
 def _check_vantage(options: Options, problems: Problems) -> None:
-    if options.vantage is None:
-        return
-    try:
-        parse_name(options.vantage)
-    except ValueError as error:
-        problems.add_from("--vantage", str(error))
+    given = [("--celery", name) for name in options.vantages]
+    if options.vantage is not None:
+        given.append(("--vantage", options.vantage))
+    for option, name in given:
+        try:
+            parse_name(name)
+        except ValueError as error:
+            problems.add_from(option, str(error))
 
 
 def _incidents(
@@ -207,6 +217,7 @@ def _locations(
 ) -> tuple[tuple[Location, Credentials], ...]:
     named = name_all(tables.locations, problems)
     check_links(named, _names_as_written(document), problems)
+    check_vantages(named, problems)
     built = (builder.build(each) for each in named)
     return tuple(each for each in built if each is not None)
 

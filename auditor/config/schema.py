@@ -18,6 +18,7 @@ from auditor.config.values import (
     parse_file_url,
     parse_filename,
     parse_incident_id,
+    parse_moment,
     parse_name,
     parse_project,
     parse_secret,
@@ -116,7 +117,7 @@ class IncidentTable(Table):
     fixed: Versions
     broken_hashes: Digests = ()
     broken_files: tuple[BrokenFileTable, ...] = ()
-    published_at: AwareDatetime | None = None
+    published_at: Annotated[AwareDatetime, AfterValidator(parse_moment)] | None = None
     environments: Texts = ()
 
 
@@ -146,6 +147,7 @@ class LocationTable(Table):
         exclude_newer: age or time that an upload must have for those who install from there.
         constraints: path of the constraints file that they install with.
         index_strategy: how uv searches the indexes of the group that it belongs to.
+        vantages: from which of them it is looked at; empty: from every one.
     """
 
     name: Name | None = None
@@ -178,6 +180,7 @@ class LocationTable(Table):
     exclude_newer: Cooldown | None = None
     constraints: Annotated[str, Field(min_length=1)] | None = None
     index_strategy: Literal["first-index", "unsafe-best-match"] | None = None
+    vantages: tuple[Name, ...] = ()
 
 
 # Keys that only some kinds read; where a kind that is installed does not, they are errors.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from auditor.model import (
     Counterfactual,
@@ -38,6 +38,11 @@ Traits = Mapping[str, Sequence[str]]
 
 # PyPI's path of a file is made of its digest, so that other bytes have another path.
 _HASHED_PATH = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{40,}/|/\+f/[0-9a-f]{3}/")
+_LIFETIME_SEEN = "lifetime-seen"
+_HIDDEN = (
+    "but {} may be set to keep pages for longer than their headers say, which nobody sees from "
+    "afar: give this location its cache_path or its expected_lag"
+)
 _GONE_URL = (Deed.DELETED_FILE_GONE, Deed.PROJECT_DELETED, Deed.REPLACED, Deed.UPSTREAM_DOWN)
 
 
@@ -65,6 +70,7 @@ class Aftermath:
         by_url: what the URL of the broken file at this place gives.
         seconds: after which it is so, from the deed on; None: nothing of it ever arrives here.
         because: why.
+        doubt: why nobody can tell when it is so; "" where `seconds` tells.
         fails: whether places that copy this one get no answer, rather than the word that there is
             no such project.
     """
@@ -75,6 +81,7 @@ class Aftermath:
     by_url: Gets = Gets.UNKNOWN
     seconds: float | None = 0.0
     because: str = ""
+    doubt: str = ""
     fails: bool = False
 
 
@@ -85,7 +92,6 @@ def foreseen_of(row: Row, deed: Deed, world: World, now: Counterfactual) -> Coun
         return replace(now, when=When.NEVER, because=after.because)
     if after.pages is None:
         return Counterfactual(because=after.because)
-    when = row.observation.finished_at + timedelta(seconds=after.seconds)
     gone = not after.has_page
     return Counterfactual(
         listed=None if gone and after.fails else _lists_broken(after, row.context),
@@ -94,8 +100,18 @@ def foreseen_of(row: Row, deed: Deed, world: World, now: Counterfactual) -> Coun
         pinned_gets=Gets.ERROR if gone else _gets(row, after, deed, pinned=True),
         hash_locked_gets=after.by_url,
         offline_gets=gets_offline(row),
-        when=when if after.seconds else When.AT_ONCE,
-        because=after.because,
+        when=_when(row, after.seconds, after.doubt),
+        because="; ".join(filter(None, (after.because, after.doubt))),
+    )
+
+
+def _when(row: Row, seconds: float, doubt: str) -> datetime | When:
+    if doubt:
+        return When.UNKNOWN
+    return (
+        row.context.seen_at(row.observation) + timedelta(seconds=seconds)
+        if seconds
+        else (When.AT_ONCE)
     )
 
 
@@ -105,10 +121,8 @@ def aftermath_of(
     """Follow a deed from the source down to one place."""
     if row.is_source:
         return _at_source(row, deed)
-    behaviour = behaviour_of(
-        row.location.kind,
-        (*row.observation.traits, *world.traits.get(row.location.name, ())),
-    )
+    traits = (*row.observation.traits, *world.traits.get(row.location.name, ()))
+    behaviour = behaviour_of(row.location.kind, traits)
     if behaviour is None:
         return _unmeasured(row)
     because = f"{behaviour.because} ({behaviour.source})"
@@ -118,7 +132,11 @@ def aftermath_of(
     if above is None or above.location.name in seen:
         return Aftermath(pages=None, because="it is not declared what this place copies from")
     upstream = aftermath_of(above, deed, world, seen | {row.location.name})
-    return _behind(row, deed, behaviour, upstream, because)
+    after = _behind(row, deed, behaviour, upstream, because)
+    hidden = behaviour.hides_lifetime and _LIFETIME_SEEN not in traits
+    if not hidden or row.location.expected_lag_s is not None:
+        return replace(after, doubt=upstream.doubt)
+    return replace(after, doubt=_HIDDEN.format(behaviour.program))
 
 
 def _behind(

@@ -103,6 +103,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     needs: frozenset[str] = frozenset()
     confirmed: date | None = None
     extra_lag_s: float = msgspec.field(name="extra_lag_s", default=0.0)
+    hides_lifetime: bool = msgspec.field(name="hides_lifetime", default=False)
 
     def listing_after(self, deed: Deed) -> Listing:
         """What its page shows after a deed."""

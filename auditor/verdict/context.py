@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 
 from packaging.version import Version
@@ -28,8 +28,10 @@ from auditor.model.file_table import FileTable, listed_with, lists_version, vers
 from auditor.model.filename import version_in
 from auditor.model.source import find_source
 from auditor.selection.policies import PIP, UV, applicable_to
+from auditor.verdict.clocks import clock_differences
 from auditor.verdict.line import ReleaseLine
 from auditor.verdict.references import References
+from auditor.verdict.sights import Sight, sights_of
 from auditor.verdict.source_state import SourceState, have_broken, source_state
 
 __all__ = ["FAKE_SERIALS", "Context", "candidates_of", "find_source"]
@@ -63,6 +65,8 @@ class Context:
         source_state: what became of the broken release at the source.
         others_have_broken: names of other locations that list or hold it.
         broken_names: names of broken files that any place lists, those with rebuilds left out.
+        sights: what was seen of a place from each vantage, where several looked.
+        clock_differences: what must be added to the times of a vantage whose clock is off.
         page_gets: what pages give to whoever asks: worked out once, as places share their pages.
     """
 
@@ -87,6 +91,8 @@ class Context:
     source_state: SourceState
     others_have_broken: tuple[str, ...]
     broken_names: frozenset[str]
+    sights: Mapping[str, tuple[Sight, ...]]
+    clock_differences: Mapping[str, timedelta]
     page_gets: dict[Hashable, tuple[Candidates, Gets]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -121,6 +127,12 @@ class Context:
     def is_broken_name(self, version: str | None, filename: str) -> bool:
         """Say whether a version is broken; where nobody states it, the file name does."""
         return self.line.is_broken(version or version_in(filename, self.incident.project))
+
+    def seen_at(self, observation: Observation) -> datetime:
+        """Say when a place was seen, by the clock that is taken to be right."""
+        return observation.finished_at + self.clock_differences.get(
+            observation.vantage, timedelta()
+        )
 
     def source_lists_fix(self) -> bool:
         """Say whether the source lists a file of the fix."""
@@ -174,6 +186,8 @@ class Context:
                 for listing in listings_of(_not_rebuilt(plan, observations))
                 for c in listed_with(listing, line.is_broken)
             ),
+            sights=sights_of(plan.locations, observations, line),
+            clock_differences=clock_differences(observations),
         )
 
 

@@ -13,6 +13,9 @@ __all__ = ["hop_lag", "lag_of"]
 
 # A longer one is no statement about time, and would overflow a date.
 MAX_LAG_S = 3650 * 86_400.0
+# Clocks differ by minutes. What a page calls further ahead than this would make any copy count as
+# being in time.
+MAX_AHEAD = timedelta(days=1)
 
 
 def lag_of(row: Row) -> Lag:
@@ -25,9 +28,9 @@ def _arrives_by(row: Row, lag: Lag) -> datetime | None:
     """Return when a place serves the fix at the latest, or has been serving it at the latest."""
     if lag.state is not LagState.CURRENT:
         return lag.latest_by
-    seen, published = row.observation.finished_at, row.context.fix_published_at
+    seen, published = row.context.seen_at(row.observation), row.context.fix_published_at
     chain_s, _ = _chain_lag(row.location, row.context)
-    if published is None or chain_s is None or chain_s > MAX_LAG_S:
+    if published is None or published > seen or chain_s is None or chain_s > MAX_LAG_S:
         return seen
     return min(seen, published + timedelta(seconds=chain_s))
 
@@ -49,16 +52,20 @@ def _lag_here(row: Row) -> Lag:
 
 def _against_clock(row: Row) -> Lag:
     context = row.context
-    if context.fix_published_at is None:
+    published, seen = context.fix_published_at, context.seen_at(row.observation)
+    if published is None:
         return Lag(state=LagState.UNKNOWN, basis="it is not known when the fix was published")
+    if published - seen > MAX_AHEAD:
+        basis = "the fix is said to be published in the future; check published_at and the clocks"
+        return Lag(state=LagState.UNKNOWN, basis=basis)
     total_s, basis = _chain_lag(row.location, context)
     if total_s is None:
         return Lag(state=LagState.UNKNOWN, basis=basis)
-    latest_by = context.fix_published_at + timedelta(seconds=total_s)
-    late = row.observation.finished_at > latest_by
-    return Lag(
-        state=LagState.STUCK if late else LagState.WITHIN_LAG, latest_by=latest_by, basis=basis
-    )
+    if total_s > MAX_LAG_S:
+        return Lag(state=LagState.UNKNOWN, basis="a lag of more than ten years says nothing")
+    latest_by = published + timedelta(seconds=total_s)
+    state = LagState.STUCK if seen > latest_by else LagState.WITHIN_LAG
+    return Lag(state=state, latest_by=latest_by, basis=basis)
 
 
 def _chain_lag(location: Location, context: Context) -> tuple[float | None, str]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from auditor.config import read_document, resolve
+from auditor.config import Options, read_document, resolve
 from auditor.config.checking import keys_of
 from auditor.config.schema import TABLES, Table
 from auditor.config.starter import STARTER
@@ -53,7 +53,8 @@ def test_every_key_is_explained_beside_it_or_in_another_table() -> None:
 
 
 def test_the_example_loads() -> None:
-    plan = resolve(read_document(EXAMPLE), load_kinds(), environ=VARIABLES).plan
+    at_paris = Options(vantage="paris")
+    plan = resolve(read_document(EXAMPLE), load_kinds(), at_paris, environ=VARIABLES).plan
     assert len(plan.locations) == len(tables_of("locations"))
 
 

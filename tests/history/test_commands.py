@@ -237,6 +237,32 @@ def test_judging_stored_observations_uses_and_keeps_a_history(
     assert runs_in(file) == 1
 
 
+def test_a_probe_looks_for_what_past_runs_saw_and_keeps_nothing(
+    small: Small, config: Callable[..., Path], run: Run, file: Path, tmp_path: Path
+) -> None:
+    small.show(small.source, fixed=True)
+    small.show(small.mirror, fixed=True)
+    run("audit", "--config", config())
+    seen = tmp_path / "o.jsonl"
+    assert run("probe", "--config", config(""), "--history", file, "-o", seen).code == 0
+
+    (incident,) = json.loads(seen.read_text().splitlines()[0])["plan"]["incidents"]
+    assert {BROKEN} == {each["version"] for each in incident["fingerprints"]}
+    assert runs_in(file) == 1
+
+
+def test_a_probe_beside_a_damaged_history_still_writes_what_it_saw(
+    config: Callable[..., Path], run: Run, file: Path, tmp_path: Path
+) -> None:
+    file.write_bytes(b"no database" * 100)
+    seen = tmp_path / "o.jsonl"
+    result = run("probe", "--config", config(), "-o", seen)
+
+    assert result.code == 4
+    assert "h.sqlite3" in result.err
+    assert seen.exists()
+
+
 def test_the_history_is_listed_shown_compared_summed_up_and_pruned(
     small: Small, config: Callable[..., Path], run: Run, file: Path
 ) -> None:

@@ -206,6 +206,28 @@ def test_not_enough_agreeing_looks_within_the_budget_are_not_enough() -> None:
     ) == (WatchOutcome.EVERYWHERE, False, 1)
 
 
+def test_a_clock_that_is_set_back_makes_no_watch_longer() -> None:
+    world = played("mirror", mirror=lambda second: "old")
+    running_s = 0.0
+    one = Watch(
+        world.plan,
+        world.look,
+        entry(60.0),
+        now=world.now,
+        running_s=lambda: running_s,
+        interval_s=9,
+    )
+    passes = [one.next_pass()]
+    while not passes[-1].is_last:
+        running_s += passes[-1].wait_s
+        world.second -= 3600.0  # as when a server that tells the time comes back
+        passes.append(one.next_pass())
+        assert len(passes) < 50
+
+    assert running_s == pytest.approx(60.0)
+    assert passes[-1].exit_code == 1
+
+
 def test_grace_does_not_end_a_watch() -> None:
     world = played("edge", lag_s=86400.0, edge=since(9e9))
     world.plan = replace(world.plan, grace=True)

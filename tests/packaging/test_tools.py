@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SH = shutil.which("sh") or "/bin/sh"
 IMAGE_TOOLS = ("umoci", "skopeo")
-SERVERS = ("nginx", "squid", "varnishd", "apache2")
-ALL = "chromium curl openssl tinyproxy umoci skopeo nginx-light squid varnish apache2"
+SERVERS = ("nginx", "squid", "varnishd", "apache2", "redis-server")
+ALL = "chromium curl openssl tinyproxy umoci skopeo nginx-light squid varnish apache2 redis-server"
 SERVICES = (
     *("nginx", "tinyproxy", "squid", "varnish", "varnishncsa"),
-    *("apache2", "apache-htcacheclean"),
+    *("apache2", "apache-htcacheclean", "redis-server"),
 )
 
 

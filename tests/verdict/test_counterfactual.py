@@ -29,7 +29,8 @@ from auditor.verdict.behaviour import Deed, behaviour_of, behaviours
 from tests.verdict import stage
 from tests.verdict.stage import BROKEN, FIX, GOOD, NOW, OLD, held, observe, page, plan, run, source
 
-DEVPI, CACHE = ("mirror",), ("nginx",)
+DEVPI, CACHE = ("mirror",), ("nginx", "lifetime-seen")
+FROM_AFAR = CACHE[:1]
 LISTED = (GOOD, BROKEN, FIX)
 STORED = (held(HeldState.STORED_ONCE),)
 ALL = {
@@ -285,3 +286,18 @@ def test_each_client_gets_by_its_own_rules_what_a_deletion_leaves(view: View, ge
     bounded = structs.replace(GOOD, requires_python=">=3.8,<3.9")
     found = judged(at_source=source(page((bounded, BROKEN), view)))
     assert after(found, "source").unpinned_gets is gets
+
+
+def test_when_pages_change_behind_nginx_is_known_by_its_directory_or_its_operator_alone() -> None:
+    mirror = place("mirror", "devpi"), seen("mirror", DEVPI, *STORED)
+    behind = place("behind", "http-cache", upstream="edge"), seen("behind", FROM_AFAR, *STORED)
+    edge = place("edge", "http-cache", upstream="mirror")
+    afar = judged(mirror, (edge, seen("edge", FROM_AFAR, *STORED)), behind)
+    for name in ("edge", "behind"):
+        deleted = after(afar, name)
+        assert (deleted.when, deleted.pinned_gets) == (When.UNKNOWN, Gets.ERROR)
+        assert "cache_path or its expected_lag" in deleted.because
+    read = judged(mirror, (edge, seen("edge", CACHE, *STORED)))
+    assert after(read, "edge").when == NOW + timedelta(seconds=1200)
+    told = judged(mirror, (replace(edge, expected_lag_s=60.0), seen("edge", FROM_AFAR, *STORED)))
+    assert after(told, "edge").when == NOW + timedelta(seconds=660)
