@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 CASES ?= 10000
+SECONDS_OF_FUZZ ?= 600
 PARALLEL := -n $(WORKERS) --dist loadgroup
 BUILD := build
 
 export PYTHON
 
-.PHONY: help demo test stories check lint lab truth bench live mutate lock clean
+.PHONY: help demo test stories check lint lab truth bench live fuzz mutate lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +44,7 @@ test: $(VENV)/.dev ## everything, on any machine: what CI runs
 	$(BIN)/python -m tests.real_programs $(BUILD)/real-programs.json
 
 lab: $(VENV)/.dev ## predict what deleting does, play it on every real program, compare
-	tools/debian_packages.sh
+	LAB=true tools/debian_packages.sh
 	-$(BIN)/python -m tests.real.lab_programs
 	mkdir -p $(BUILD)
 	$(BIN)/auditor lab --programs .real --report json=$(BUILD)/lab.json \
@@ -61,6 +62,9 @@ bench: $(VENV)/.dev ## measure each promise about speed against its floor, in on
 
 live: $(VENV)/.dev ## audit two real incidents on PyPI as pip is configured here (never in CI)
 	$(BIN)/python -m pytest -m live -p no:randomly tests/live
+
+fuzz: $(VENV)/.dev ## feed every reader made-up bytes for ten minutes, then find the seeded bugs
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS_OF_FUZZ) --seeded
 
 mutate: $(VENV)/.dev ## drop each judging rule in turn; a test must turn red each time
 	$(BIN)/python -m tests.drop_rules

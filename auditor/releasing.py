@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -125,7 +127,7 @@ def _stated(path: Path) -> _Stated:
         return _Stated(problem=str(error))
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error) as error:
         return _Stated(problem=f"it cannot be opened ({type(error).__name__})")
-    except (RuntimeError, NotImplementedError, ValueError) as error:
+    except (RuntimeError, ValueError, LookupError, struct.error, lzma.LZMAError) as error:
         # zipfile's words for encrypted members, compression it lacks, and mangled directories
         return _Stated(problem=f"its archive cannot be read ({type(error).__name__})")
     return _Stated(raw.get("name"), raw.get("version"), raw.get("requires_python"))

@@ -12,6 +12,7 @@ import msgspec
 from auditor.contracts import API_REVISION, Assignment, ProbeKind
 from auditor.lab.server import LoopbackServer
 from auditor.model import HeldState, Observation, RequestRecord, Touch
+from auditor.observations import encode
 
 __all__ = ["declaration_problems", "ledger_problems", "observation_problems"]
 
@@ -55,7 +56,7 @@ def observation_problems(
     yield from _evidence_problems(found)
     yield from _holding_problems(found)
     try:
-        text = msgspec.json.encode(found)
+        text = encode(found)
         again = msgspec.json.decode(text, type=Observation)
     except (msgspec.MsgspecError, TypeError, UnicodeEncodeError) as error:
         yield f"observation cannot be written as JSON: {error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib
 import io
 import lzma
 import os
@@ -31,8 +32,22 @@ _BLOCK_BYTES = 512  # of a tar file
 # What is read at once: between two pieces it is asked whether to stop.
 _MAX_PIECE_BYTES = 2**20
 
+
+def _isal_error() -> type[Exception]:
+    """What isal raises on damaged gzip, which is no error of zlib's; that one without isal."""
+    try:
+        found: type[Exception] = importlib.import_module("isal.igzip_lib").IsalError
+    except ImportError:  # no wheel of it for this platform
+        return zlib.error
+    return found
+
+
+_ISAL_ERROR = _isal_error()
 # What decoders raise on damaged input is not a closed set.
-BROKEN_STREAM = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, ValueError, RuntimeError)
+BROKEN_STREAM = (
+    *(EOFError, zlib.error, _ISAL_ERROR, lzma.LZMAError, gzip.BadGzipFile),
+    *(ValueError, RuntimeError),
+)
 
 
 @dataclass(frozen=True, slots=True)

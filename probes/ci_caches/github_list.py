@@ -148,7 +148,7 @@ async def _page(
     _refuse(answer)
     try:
         return msgspec.json.decode(answer.body, type=_Page), evidence
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Malformed("what answers there is not GitHub's list of caches") from error
 
 

@@ -272,7 +272,10 @@ class DevpiClient:
 def _token_in(answer: Answer) -> str:
     import json
 
-    found = json.loads(answer.body) if answer.status == 200 else None
+    try:
+        found = json.loads(answer.body) if answer.status == 200 else None
+    except (ValueError, RecursionError):  # a page of a proxy, or an attack on the stack
+        found = None
     result = found.get("result") if isinstance(found, dict) else None
     token = result.get("password") if isinstance(result, dict) else None
     if not isinstance(token, str) or not token.isascii() or not 0 < len(token) < 10_000:

@@ -193,7 +193,7 @@ class _Interview:
             reply = msgspec.json.decode(answer.body, type=_EntryReply)
             matches = reply.result.hash_spec == f"sha256={question.sha256}"
             is_entry = reply.type == "releasefilemeta" and (matches or not question.sha256)
-        except (msgspec.DecodeError, ValueError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             is_entry = False
         if not is_entry:
             self._surprised = True

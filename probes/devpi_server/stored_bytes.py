@@ -79,7 +79,7 @@ def _not_held(answer: Answer) -> str | None:
         return None
     try:
         said = msgspec.json.decode(answer.body, type=_Failure).message.splitlines()
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     gone = bool(said) and all(_TOLD_GONE.search(line) for line in said)
     return "neither its primary nor the upstream gave it the file" if gone else None

@@ -266,7 +266,7 @@ def _decoded(answer: Answer, form: type[_Reply]) -> _Reply:
         raise Malformed(f"answers {answer.status}")
     try:
         return msgspec.json.decode(answer.body, type=form, strict=False)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Malformed("is not what devpi answers there") from error
 
 
@@ -278,7 +278,7 @@ def _count(errors: msgspec.Raw) -> int:
     """Count what was reported, whatever form it has."""
     try:
         found = msgspec.json.decode(errors)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return 0
     return len(found) if isinstance(found, dict | list) else 0
 

@@ -18,6 +18,7 @@ from probes.archives.members import DAMAGED, MemberType
 from probes.archives.nesting import members_of
 from probes.archives.peeking import first_names
 from probes.images.layers import Layer, read_layer
+from probes.kit.answer import shown
 from probes.kit.disk import NotReadable, open_regular, read_regular
 
 __all__ = ["Image", "NoImage", "is_saved_image", "read_images"]
@@ -213,7 +214,7 @@ def _from_index(store: _Store, index: object, name: str, depth: int) -> Iterator
         return
     for entry in _list(index, "manifests"):
         digest = entry.get("digest")
-        label = _label(entry) or name or str(digest)[:19]
+        label = _label(entry) or name or shown(str(digest), 19)
         document = store.document(_blob(digest)) if _blob(digest) else None
         if not isinstance(document, dict):
             yield Image(label, unread=[f"{label}: its manifest is not here"])
@@ -230,7 +231,7 @@ def _from_manifest(store: _Store, manifest: object) -> Iterator[Image]:
     for entry in manifest if isinstance(manifest, list) else []:
         if isinstance(entry, dict):
             tags, layers = entry.get("RepoTags"), entry.get("Layers")
-            name = str(tags[0]) if isinstance(tags, list) and tags else "image"
+            name = shown(str(tags[0]), 100) if isinstance(tags, list) and tags else "image"
             paths = [p for p in layers if isinstance(p, str)] if isinstance(layers, list) else []
             yield _image(store, name, paths)
 
@@ -240,7 +241,7 @@ def _image(store: _Store, name: str, paths: list[str]) -> Image:
     if not paths:
         image.unread.append(f"{name}: its manifest names no layers")
     for number, path in enumerate(paths, start=1):
-        layer = store.layer(path) if path else None
+        layer = store.layer(path) if _is_inside(path) else None
         if layer is None:
             # It may add or hide anything.
             image.unread.append(f"{name}: layer {number} is not here")
@@ -248,6 +249,11 @@ def _image(store: _Store, name: str, paths: list[str]) -> Image:
         image.unread += [f"{name}: layer {number}: {text}" for text in layer.unread]
         image.layers.append(layer)
     return image
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path leads to something in the image, and is one that can be opened at all."""
+    return path.isprintable() and path[:1] not in ("", "/") and ".." not in path.split("/")
 
 
 def _blob(digest: object) -> str:
@@ -258,9 +264,9 @@ def _blob(digest: object) -> str:
 def _label(entry: Mapping[str, object]) -> str:
     platform, notes = entry.get("platform"), entry.get("annotations")
     if isinstance(platform, dict) and platform.get("os"):
-        return f"{platform.get('os')}/{platform.get('architecture')}"
+        return shown(f"{platform.get('os')}/{platform.get('architecture')}", 100)
     name = notes.get("org.opencontainers.image.ref.name") if isinstance(notes, dict) else None
-    return str(name)[:100] if name else ""
+    return shown(str(name), 100) if name else ""
 
 
 def _is_attestation(entry: Mapping[str, object]) -> bool:

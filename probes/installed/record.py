@@ -10,9 +10,12 @@ import binascii
 import csv
 import hashlib
 import io
+import lzma
 import os
+import struct
 import threading
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +33,10 @@ _ALGORITHMS = ("sha256", "sha384", "sha512")
 
 Record = Mapping[str, tuple[str, str]]
 """Path as written to (algorithm, hexadecimal digest)."""
+
+
+# With those below, what zipfile and its decoders raise on hostile archives: no closed set.
+_DAMAGED = (zlib.error, lzma.LZMAError, struct.error)
 
 
 class NoRecord(Exception):
@@ -98,7 +105,7 @@ def record_of_wheel(path: Path) -> Record:
     except (OSError, NotReadable, zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise NoRecord(f"{path} cannot be read: {error}") from error
     # What zipfile raises on hostile archives is not a closed set.
-    except (ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (ValueError, RuntimeError, EOFError, LookupError, *_DAMAGED) as error:
         raise NoRecord(f"{path} is damaged: {type(error).__name__}") from error
 
 

@@ -29,6 +29,8 @@ def read_pipfile_lock(text: str, project: str, where: str) -> LockReading:
     """Read Pipfile.lock (pipenv 2026). Its digests belong to no file by name."""
     try:
         document = json.loads(text)
+        if "\\u" in text:  # half a surrogate pair could not be written down: that is refused
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{where}: no JSON: {error}") from error
     if not isinstance(document, dict) or "_meta" not in document or len(document) < 2:

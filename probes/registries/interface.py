@@ -63,7 +63,7 @@ class Interface:
         answer = await self._ask(url, headers)
         try:
             return msgspec.json.decode(answer.body, type=form, strict=False)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise Malformed("what answers there is not the documented interface") from error
 
     async def _ask(self, url: str, headers: tuple[tuple[str, str], ...]) -> Answer:

@@ -21,7 +21,7 @@ from auditor.model import (
 )
 from auditor.model.filename import version_in
 from probes.kit.answer import shown
-from probes.kit.decoding import MAX_BODY_BYTES, decode
+from probes.kit.decoding import MAX_PAGE_BYTES, decode
 from probes.kit.evidence import EvidenceRecorder, entries_that_matter
 from probes.kit.freshness import freshness_of
 from probes.kit.pages import ParsedPage, parse_page
@@ -204,7 +204,7 @@ class IndexPages:
         )
         try:
             encoding = headers.joined("content-encoding")
-            body = decode(reply.body, encoding, limit=MAX_BODY_BYTES, partial=False)
+            body = decode(reply.body, encoding, limit=MAX_PAGE_BYTES, partial=False)
             parsed = self._parsed(page, body, of_project)
         except ProbeError as error:
             evidence = self._witness(page, key, reply, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auditor.model import remembered
-from auditor.model.remembered import Remembered
+from auditor.model.remembered import Remembered, RememberedProjects
 
 
 def test_each_text_is_looked_into_once() -> None:
@@ -37,3 +37,41 @@ def test_a_hostile_page_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) 
         assert lengths["x" * number] == number
 
     assert len(lengths) <= 10
+
+
+def test_a_text_that_is_no_name_is_read_and_not_kept() -> None:
+    lengths = Remembered[str, int](len)
+    for number in range(3):
+        assert lengths["x" * (remembered.MAX_REMEMBERED_CHARS + number)] > 0
+
+    assert list(lengths) == ["x" * remembered.MAX_REMEMBERED_CHARS]
+
+
+def test_projects_are_forgotten_whole_and_the_longest_unused_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remembered, "MAX_REMEMBERED_OF_ALL", 4)
+    made: list[str] = []
+
+    def make(project: str) -> Remembered[str, int]:
+        made.append(project)
+        return Remembered(len)
+
+    projects = RememberedProjects(make)
+    for project in ("a", "b"):
+        for name in ("x", "yy"):
+            assert projects.of(project)[name] == len(name)
+    projects.of("a")["zzz"]  # now five are too many, and b was not used since
+    projects.of("a")
+    assert made == ["a", "b"]
+    projects.of("a")
+    projects.of("b")
+    assert made == ["a", "b", "b"]
+
+
+def test_one_project_is_kept_however_many_names_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MAX_REMEMBERED_OF_ALL", 2)
+    projects = RememberedProjects(lambda project: Remembered(len))
+    names = projects.of("a")
+    assert [names[text] for text in ("x", "yy", "zzz")] == [1, 2, 3]
+    assert projects.of("a") is names

@@ -582,3 +582,16 @@ async def test_a_damaged_archive_in_an_archive_hides_nothing_behind_it(
     seen = await look(tmp_path / "c.tar")
     assert [h.version for h in seen.holdings] == ["1.2.3"]
     assert seen.holdings_complete is False
+
+
+async def test_damage_that_only_the_faster_decoder_names_is_damage(
+    look: Look, tmp_path: Path
+) -> None:
+    whole = gzip.compress(tar_of({f"w/{WHEEL.filename}": WHEEL.content}))
+    # One member that begins by repeating what stands before its first byte.
+    path = tmp_path / "c.tar.gz"
+    path.write_bytes(whole + whole[:10] + b"\x03\x02" + bytes(8))
+    seen = await look(path)
+    assert seen.holdings_complete is not True
+    path.write_bytes(whole[:10] + b"\x03\x02" + bytes(8))
+    assert (await look(path)).outcome is not Outcome.ABSENT

@@ -16,6 +16,7 @@ import zstandard
 
 from auditor.lab.artifacts import build_release
 from auditor.model import HeldState, Observation, Outcome, PinState, Role
+from auditor.observations import encode
 from probes.image import KIND
 
 from .conftest import MakeAssignment
@@ -334,3 +335,15 @@ async def test_a_symbolic_link_to_a_wheel_in_the_layer_is_no_second_one(
     seen = await look(layout.index({"digest": layout.image(stream.getvalue())}))
     assert [(h.version, h.sha256) for h in seen.holdings] == [("1.2.4", OTHER.sha256)]
     assert seen.holdings_complete is True
+
+
+async def test_documents_cannot_lead_out_of_the_image(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "outside.tar").write_bytes(layer(BROKEN_LAYER))
+    home = tmp_path / "saved"
+    home.mkdir()
+    for path in ("../outside.tar", str(tmp_path / "outside.tar"), "\0", "\ud800"):
+        manifest = [{"RepoTags": ["\ud800\x1b[2J"], "Layers": [path]}]
+        (home / "manifest.json").write_text(json.dumps(manifest))
+        seen = await look(home)
+        assert (seen.pins, seen.holdings_complete) == ((), False)
+        encode(seen)
