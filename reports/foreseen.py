@@ -56,6 +56,7 @@ class Share:
     word: str
     meaning: str
     tone: Tone
+    sign: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ def _lines(view: RunView) -> Iterator[str]:
 def _finding(finding: Finding) -> str:
     level = "error" if finding.failing else "warning"
     text = f"{finding.text} Expected {finding.expected}; observed {finding.observed}."
-    return _command(level, {"title": f"the incident itself: {finding.code}"}, text)
+    return _command(level, {"title": f"{finding.about}: {finding.code}"}, text)
 
 
 def _trouble(trouble: Trouble, view: RunView) -> str:

@@ -87,7 +87,7 @@ def _answer(view: RunView) -> Iterator[str]:
     for finding in view.findings[:MOST_FINDINGS]:
         said = f"Expected {_text(finding.expected)}; observed {_text(finding.observed)}."
         code = markdown_code(finding.code, 100)
-        yield f"> **The incident itself:** {_text(finding.text)} {code} {said}\n"
+        yield f"> **{finding.about.capitalize()}:** {_text(finding.text)} {code} {said}\n"
 
 
 def _row(row: RowView, view: RunView) -> str:

@@ -16,7 +16,8 @@ from auditor.model import Finding, Reason, Run, Status
 from auditor.model.document import TOOL_NAME, Document
 from auditor.model.run_id import run_id
 from reports.declared import declared
-from reports.safe_text import json_text, markdown, markdown_code, one_line
+from reports.safe_text import json_text, one_line
+from reports.sarif_help import status_help
 from reports.troubles import Trouble, TroubleLevel, troubles
 from reports.view import RunView, view_of
 from reports.words import STATUSES
@@ -30,6 +31,7 @@ FINGERPRINT = "propagationAudit/v1"
 MAX_MESSAGE_CHARS = 1_000
 MAX_RESULTS = 5_000
 MOST_REASONS = 20
+MOST_REMEDIES = 5
 _LEVELS = {Status.UNKNOWN: "warning"}
 
 
@@ -80,20 +82,18 @@ def _rule(status: Status, seen: Sequence[Trouble]) -> Document:
     for trouble in seen:
         for reason in trouble.row.reasons:
             reasons.setdefault(reason.code, reason)
-    listed = list(reasons.values())[:MOST_REASONS]
+    remedies = {each.command: each for trouble in seen for each in trouble.row.remedies[:1]}
     meaning = STATUSES[status].detail
-    more = f"`auditor explain {status}` says what usually causes this, and what to do."
-    lines = [f"* {markdown_code(r.code)}: expected {markdown(r.expected or '–')}" for r in listed]
-    plain = [f"{one_line(r.code)}: expected {one_line(r.expected or '–')}." for r in listed]
     return {
         "id": status.value,
         "name": "".join(part.capitalize() for part in status.split("-")),
         "shortDescription": {"text": meaning},
         "fullDescription": {"text": meaning},
-        "help": {
-            "text": " ".join((meaning, *plain, more)),
-            "markdown": "\n".join((meaning, "", *lines, "", more)),
-        },
+        "help": status_help(
+            status,
+            list(reasons.values())[:MOST_REASONS],
+            list(remedies.values())[:MOST_REMEDIES],
+        ),
         "defaultConfiguration": {"level": _LEVELS.get(status, "error")},
         "properties": {"tags": ["propagation", status.value]},
     }
@@ -103,7 +103,7 @@ def _finding_rule(finding: Finding) -> Document:
     code = one_line(finding.code)
     return {
         "id": code,
-        "shortDescription": {"text": "Something is wrong with the incident itself."},
+        "shortDescription": {"text": f"Something is wrong with {finding.about}."},
         "help": {
             "text": f"Expected {one_line(finding.expected)}. "
             f"`auditor explain {code}` says what to do."

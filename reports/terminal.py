@@ -97,7 +97,7 @@ def _answer(view: RunView, pen: _Pen) -> list[str]:
         line
         for finding in view.findings
         for line in (
-            *pen.wrap(f"The incident itself: {finding.text} [{finding.code}]", "  ", "! "),
+            *pen.wrap(f"{finding.about.capitalize()}: {finding.text} [{finding.code}]", "  ", "! "),
             *pen.wrap(f"expected {finding.expected}; observed {finding.observed}", "    "),
         )
     ]

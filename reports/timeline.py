@@ -14,6 +14,13 @@ __all__ = ["Event", "timeline"]
 
 # What a page shows of a long history; the history itself has all.
 MOST_CHANGES = 60
+_SIGNS = {
+    Tone.BAD: "✖",
+    Tone.WARN: "◆",
+    Tone.UNKNOWN: "?",
+    Tone.GOOD: "✔",
+    Tone.PLAIN: "●",
+}
 _TONES = {status.value: fact.tone for status, fact in STATUSES.items()}
 
 
@@ -38,6 +45,11 @@ class Event:
     ahead: bool
 
     @property
+    def sign(self) -> str:
+        """What sort of event: a sign beside the colour."""
+        return "○" if self.ahead else _SIGNS[self.tone]
+
+    @property
     def iso(self) -> str:
         """For machines."""
         return self.time.isoformat()
@@ -52,6 +64,10 @@ def timeline(run: Run) -> tuple[Event, ...]:
     if incident.published_at:
         fixed = ", ".join(incident.fixed)
         moments.append((incident.published_at, f"The fix {fixed} was published.", Tone.GOOD, ()))
+    if run.timeline and run.timeline.fix_seen_at:
+        moments.append(
+            (run.timeline.fix_seen_at, "The fix was first seen on a page.", Tone.GOOD, ())
+        )
     return tuple(
         _event(time, text, tone, names, run.finished_at)
         for time, text, tone, names in sorted(

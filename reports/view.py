@@ -12,11 +12,15 @@ from functools import cached_property
 from auditor.model import Finding, FixChosen, Run, Severity, Status, Verdict
 from reports.alike import PlaceGroup, place_groups
 from reports.anchors import anchors
+from reports.curve import Curve, curve_of
 from reports.doubts import proxy_notes
+from reports.fates import FateGroup, Step, fate_groups, steps, unseen_cost
 from reports.foreseen import ASKERS, DeletionView, Share, deletion_view
+from reports.picture import Picture, picture_of
 from reports.propagation import Paths, path_of
 from reports.requests import RequestGroup, request_groups
 from reports.rows import RowView, row_view
+from reports.stages import Station, stations
 from reports.timeline import Event, timeline
 from reports.words import ACTIONS, STATUSES, Fact, Tone, clock, plural, span
 
@@ -77,6 +81,41 @@ class RunView:
         return self.run.summary.whose_text
 
     @property
+    def stations(self) -> tuple[Station, ...]:
+        """Upload, delivery, copies, clients: how each stands."""
+        return stations(self.run)
+
+    @cached_property
+    def picture(self) -> Picture | None:
+        """The way of a copy, drawn; None if a drawing would say nothing."""
+        return picture_of(self.path)
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """How far the fix had come, over time; None without a history."""
+        return curve_of(self.run)
+
+    @cached_property
+    def fates(self) -> tuple[FateGroup, ...]:
+        """What deleting would do, place by place."""
+        return fate_groups(self.run)
+
+    @property
+    def unseen_cost(self) -> str:
+        """What a deletion costs later; "" if nothing here."""
+        return unseen_cost(self.run)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The way forward, ticked off."""
+        return steps(self.run)
+
+    @property
+    def anchor_of(self) -> dict[tuple[str, str], str]:
+        """Where each row is told, by name and vantage."""
+        return {(row.name, row.verdict.vantage): row.anchor for row in self.rows}
+
+    @property
     def failing(self) -> tuple[RowView, ...]:
         """Rows that make the audit fail."""
         return tuple(row for row in self.rows if row.failing)
@@ -126,7 +165,13 @@ class RunView:
     def shares(self) -> tuple[Share, ...]:
         """The tallies as parts of a bar."""
         return tuple(
-            Share(count=t.count, word=t.fact.word, meaning=t.fact.detail, tone=t.fact.tone)
+            Share(
+                count=t.count,
+                word=t.fact.word,
+                meaning=t.fact.detail,
+                tone=t.fact.tone,
+                sign=t.fact.sign,
+            )
             for t in self.tallies
         )
 

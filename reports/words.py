@@ -42,6 +42,7 @@ __all__ = [
     "lag_fact",
     "listed_fact",
     "plural",
+    "short_span",
     "span",
     "when_words",
     "yanked_fact",
@@ -236,6 +237,13 @@ def span(seconds: float) -> str:
         if seconds >= 1.75 * size or (number == 1 and 0 <= seconds - size < size / 20):
             return plural(number, unit)
     return plural(round(seconds), "second")
+
+
+def short_span(seconds: float) -> str:
+    """The same, for a label in a picture: `3 h`, `2 d`."""
+    short = {"day": "d", "hour": "h", "minute": "min", "second": "s"}
+    number, _, unit = span(seconds).partition(" ")
+    return f"{number} {short.get(unit.rstrip('s'), unit)}"
 
 
 def plural(number: int, noun: str, nouns: str | None = None) -> str:

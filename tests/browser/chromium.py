@@ -1,135 +1,119 @@
-"""A page in headless Chromium, driven over the DevTools protocol."""
+"""Debian's Chromium, driven by Playwright: one browser for all tests of a module.
+
+Playwright's own downloads are not used. Every page is watched: what it asks for, and what the
+browser says of it.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import aiohttp
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
-# Nothing of the browser's own may reach the network: the tests count requests.
+# Nothing of the browser's own may reach the network: the tests count requests. As root, Chromium
+# starts without its sandbox only; what it opens here are files of our own.
 FLAGS = (
-    "--headless",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
     "--disable-dev-shm-usage",
-    "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--disable-extensions",
-    "--remote-debugging-port=0",
+    "--no-pings",
 )
-STARTUP_S = 60.0
-ANSWER_S = 30.0
-
-
-def executable() -> str | None:
-    return next((found for name in EXECUTABLES if (found := shutil.which(name))), None)
+PHONE, DESKTOP = 390, 1440
+Scheme = Literal["light", "dark"]
 
 
 @dataclass
-class Page:
-    """One tab. The protocol's answers are JSON, hence `Any`."""
+class Watched:
+    """A page, and what was noticed while it was open.
 
-    socket: aiohttp.ClientWebSocketResponse
+    Attributes:
+        page: of Playwright.
+        requests: every address that was asked for.
+        complaints: console messages, exceptions, and violations of the page's policy.
+    """
+
+    page: Page
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-    _number: int = 0
-    _loaded: bool = False
-
-    async def call(self, method: str, **params: Any) -> Any:
-        self._number += 1
-        await self.socket.send_json({"id": self._number, "method": method, "params": params})
-        async with asyncio.timeout(ANSWER_S):
-            while True:
-                message = await self.socket.receive_json()
-                if message.get("id") == self._number:
-                    assert "error" not in message, message
-                    return message["result"]
-                self._note(message)
-
-    async def start(self) -> None:
-        for domain in ("Page", "Runtime", "Log", "Network", "Audits"):
-            await self.call(f"{domain}.enable")
 
     async def open(self, url: str) -> None:
-        self._loaded = False
-        await self.call("Page.navigate", url=url)
-        async with asyncio.timeout(ANSWER_S):
-            while not self._loaded:
-                self._note(await self.socket.receive_json())
+        await self.page.goto(url, wait_until="load")
 
-    async def evaluate(self, expression: str) -> Any:
-        answer = await self.call(
-            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+    async def evaluate(self, expression: str) -> Any:  # whatever the script returns
+        return await self.page.evaluate(expression)
+
+    def assert_quiet(self, url: str) -> None:
+        """No message, no violation of the policy, and no request but for the file itself."""
+        assert self.complaints == []
+        assert {found for found in self.requests if found != "data:,"} == {url}
+
+    async def assert_fits(self, name: str) -> None:
+        """Nothing is wider than the screen."""
+        over = await self.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    async def resize(self, width: int, height: int = 900) -> None:
-        await self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-
-    def _note(self, message: dict[str, Any]) -> None:
-        params = message.get("params", {})
-        match message.get("method"):
-            case "Network.requestWillBeSent":
-                self.requests.append(params["request"]["url"])
-            case "Page.loadEventFired":
-                self._loaded = True
-            case "Runtime.exceptionThrown" | "Runtime.consoleAPICalled":
-                self.complaints.append(json.dumps(params))
-            case "Audits.issueAdded" if params["issue"]["code"] == "ContentSecurityPolicyIssue":
-                self.complaints.append(json.dumps(params))
-            case "Log.entryAdded":
-                self.complaints.append(params["entry"]["text"])
+        assert over <= 0, f"{name} overflows by {over} px"
 
 
 @asynccontextmanager
-async def open_browser(program: str, profile: Path) -> AsyncIterator[Page]:
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *FLAGS,
-        f"--user-data-dir={profile}",
-        "about:blank",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+async def open_browser(program: Path) -> AsyncIterator[Browser]:
+    """Start it, without a window."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def open_page(
+    browser: Browser,
+    *,
+    width: int = DESKTOP,
+    scheme: Scheme = "light",
+    script: bool = True,
+    bypass_csp: bool = False,
+) -> AsyncIterator[Watched]:
+    """Open an empty page of its own, which shares nothing with any other."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        java_script_enabled=script,
+        bypass_csp=bypass_csp,
     )
     try:
-        port = await _port(process)
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                tabs = await answer.json()
-            address = next(t["webSocketDebuggerUrl"] for t in tabs if t["type"] == "page")
-            async with session.ws_connect(address, max_msg_size=0) as socket:
-                page = Page(socket)
-                await page.start()
-                yield page
+        yield await _watch(context)
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
+        await context.close()
 
 
-async def _port(process: asyncio.subprocess.Process) -> int:
-    assert process.stderr
-    async with asyncio.timeout(STARTUP_S):
-        async for line in process.stderr:
-            text = line.decode(errors="replace")
-            if "DevTools listening on" in text:
-                return int(text.split("://")[1].split("/")[0].rsplit(":", 1)[1])
-    raise AssertionError("Chromium ended before it listened")
+async def _watch(context: BrowserContext) -> Watched:
+    watched = Watched(await context.new_page())
+    page = watched.page
+    page.on("request", lambda request: watched.requests.append(request.url))
+    page.on("console", lambda message: watched.complaints.append(message.text))
+    page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    # What Playwright does not report: the panel of issues, where a policy's violations are, and
+    # its log for a page whose script is off.
+    session = await context.new_cdp_session(page)
+    session.on("Audits.issueAdded", lambda found: _note_issue(watched, found))
+    session.on("Log.entryAdded", lambda found: watched.complaints.append(found["entry"]["text"]))
+    await session.send("Audits.enable")
+    await session.send("Log.enable")
+    return watched
+
+
+def _note_issue(watched: Watched, found: dict[str, Any]) -> None:
+    if found["issue"]["code"] == "ContentSecurityPolicyIssue":
+        watched.complaints.append(json.dumps(found))

@@ -1,244 +1,213 @@
-"""The HTML report as Chromium sees it."""
+"""What one can do with the report: filter, sort, follow a link, copy, use the keyboard, print."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from functools import partial
+import re
+import urllib.parse
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, expect
 
-from auditor.model import Run
 from reports.html import render
-from tests.browser.chromium import Page, executable, open_browser
+from tests.browser.chromium import PHONE, Watched, open_page
+from tests.browser.conftest import MANY
 from tests.reports import sample_runs
-from tests.reports.hostile import NASTY, hostile_run
 from tests.reports.many_places import many_places
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("chromium-report"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
-RUNS: dict[str, Callable[[], Run]] = {make.__name__: make for make in sample_runs.ALL} | {
-    "hostile-long": partial(hostile_run, NASTY["long"]),
-    "hostile-script": partial(hostile_run, NASTY["script"]),
-    "hostile-wide": partial(hostile_run, NASTY["wide"]),
-}
-OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
-NAMES = "[...document.querySelectorAll('#matrix-table tbody .name')].map((n) => n.innerText)"
-MANY = 500
+ROWS = "#matrix-table tbody tr"
+NAMES = f"{ROWS} .name"
 ONE = "clean-mirror-477"
-# Well below a second where nothing else runs; the machines of a CI are slower, and busy.
-MAX_INTERACTIVE_MS = 4_000
-TRIES = 5
-SHOWN = "[...document.querySelectorAll('#matrix-table tbody tr')].filter((r) => !r.hidden).length"
 
 
 @pytest.fixture
-def program() -> str:
-    found = executable()
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail("Chromium is not installed; CI must run the browser tests")
-    if found is None:
-        pytest.skip("Chromium is not installed")
-    return found
-
-
-def written(tmp_path: Path, run: Run) -> str:
+def world(tmp_path: Path) -> str:
     path = tmp_path / "report.html"
-    path.write_text(render(run, {}), encoding="utf-8")
+    path.write_text(render(sample_runs.world(), {}), encoding="utf-8")
     return path.as_uri()
 
 
-def quiet(page: Page, url: str) -> None:
-    """No error, no violation of the policy, and no request but for the file itself."""
-    assert page.complaints == []
-    assert {found for found in page.requests if found != "data:,"} == {url}
+async def shown(seen: Watched) -> int:
+    return await seen.page.locator(f"{ROWS}:visible").count()
 
 
-async def test_every_run_fits_every_screen_without_a_complaint(
-    tmp_path: Path, program: str
+@pytest.mark.parametrize("name", ["demo", "many"])
+async def test_the_filter_shows_what_fits_and_stands_in_the_address(
+    browser: Browser, pages: dict[str, str], name: str
 ) -> None:
-    async with open_browser(program, tmp_path / "profile") as page:
-        for name, make in RUNS.items():
-            page.requests.clear()
-            url = written(tmp_path, make())
-            await page.open(url)
-            await page.evaluate(
-                "document.querySelectorAll('details').forEach((d) => d.open = true)"
-            )
-            for width in (360, 768, 1280, 1920):
-                await page.resize(width)
-                over = await page.evaluate(
-                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                )
-                assert over <= 0, f"{name} overflows {width} px by {over}"
-            quiet(page, url)
+    async with open_page(browser) as seen:
+        await seen.open(pages[name])
+        every = await seen.page.locator(ROWS).count()
+        await seen.page.get_by_label("Find").fill("STUCK")
+        fitting = await shown(seen)
+        assert 0 < fitting < every
+        await expect(seen.page.locator("#filter-count")).to_have_text(f"{fitting} of {every} shown")
+        assert urllib.parse.urlsplit(seen.page.url).fragment == "find=STUCK"
+
+        await seen.page.locator("#filter-status").select_option("clean")
+        assert await shown(seen) == 0
+        await seen.page.get_by_role("button", name="Show all").click()
+        await expect(seen.page.locator("#filter-count")).to_have_text(f"{every} of {every} shown")
+        assert await shown(seen) == every
+        seen.assert_quiet(pages[name])
 
 
-async def test_filter_sort_and_deep_links_work(tmp_path: Path, program: str) -> None:
-    url = written(tmp_path, sample_runs.world())
-    async with open_browser(program, tmp_path / "profile") as page:
-        await page.open(url)
-        assert await page.evaluate(SHOWN) == 15
+async def test_a_link_with_a_filter_shows_what_it_says(browser: Browser, world: str) -> None:
+    async with open_page(browser) as seen:
+        await seen.open(f"{world}#status=exposed")
 
-        await page.evaluate(
-            "{ const box = document.getElementById('filter-text'); box.value = 'STUCK';"
-            " box.dispatchEvent(new Event('input', { bubbles: true })); }"
+        assert await shown(seen) == 5
+
+
+@pytest.mark.parametrize("name", ["demo", "many"])
+async def test_each_heading_sorts_up_and_down(
+    browser: Browser, pages: dict[str, str], name: str
+) -> None:
+    async with open_page(browser) as seen:
+        await seen.open(pages[name])
+        heading = seen.page.locator("[data-sort=name]")
+        await heading.get_by_role("button").click()
+        rising = await seen.page.locator(NAMES).all_text_contents()
+        assert rising == sorted(rising)
+        await expect(heading).to_have_attribute("aria-sort", "ascending")
+        await heading.get_by_role("button").click()
+        assert await seen.page.locator(NAMES).all_text_contents() == rising[::-1]
+        await expect(heading).to_have_attribute("aria-sort", "descending")
+        await seen.page.locator("[data-sort=rank]").get_by_role("button").click()
+        statuses = await seen.page.locator(ROWS).evaluate_all(
+            "rows => [...new Set(rows.map((row) => row.dataset.status))]"
         )
-        assert await page.evaluate(SHOWN) == 1
-        assert await page.evaluate("document.getElementById('filter-count').value") == (
-            "1 of 15 shown"
-        )
-        assert await page.evaluate("location.hash") == "#find=STUCK"
-
-        await page.evaluate("location.hash = '#loc-down'")
-        opened = "document.getElementById('loc-down').closest('details')"
-        await page.evaluate("new Promise((done) => requestAnimationFrame(() => done()))")
-        assert await page.evaluate(f"{opened}.open && !{opened}.hidden") is True
-
-        await page.evaluate("document.querySelector('[data-sort=name] button').click()")
-        in_order = await page.evaluate(NAMES)
-        assert in_order == sorted(in_order)
-        await page.evaluate("document.querySelector('[data-sort=name] button').click()")
-        assert await page.evaluate(NAMES) == in_order[::-1]
-        assert await page.evaluate(
-            "document.querySelector('[data-sort=name]').getAttribute('aria-sort')"
-        ) == ("descending")
-        quiet(page, url)
+        assert statuses[0] == "tampered"
+        assert statuses[-1] == "clean"
 
 
-async def test_a_link_with_a_filter_shows_what_it_says(tmp_path: Path, program: str) -> None:
-    url = written(tmp_path, sample_runs.world())
-    async with open_browser(program, tmp_path / "profile") as page:
-        await page.open(f"{url}#status=exposed")
+async def test_a_deep_link_opens_its_place_even_behind_a_filter(
+    browser: Browser, world: str
+) -> None:
+    async with open_page(browser) as seen:
+        await seen.open(f"{world}#find=stuck")
+        await seen.evaluate("location.hash = '#loc-down'")
 
-        assert await page.evaluate(SHOWN) == 5
+        await expect(seen.page.locator("#loc-down")).to_be_in_viewport()
+        assert await shown(seen) == 15
 
 
-async def test_copy_puts_the_command_on_the_clipboard(tmp_path: Path, program: str) -> None:
-    async with open_browser(program, tmp_path / "profile") as page:
-        await page.open(written(tmp_path, sample_runs.world()))
-        await page.evaluate(
-            "Object.defineProperty(navigator, 'clipboard',"
-            " { value: { writeText: async (text) => { window.copiedText = text; } } });"
-            "document.querySelector('.todo .copy').click()"
-        )
+async def test_the_drawing_leads_to_the_reasons_of_a_place(
+    browser: Browser, pages: dict[str, str]
+) -> None:
+    async with open_page(browser) as seen:
+        await seen.open(pages["demo"])
+        await seen.page.locator(".picture a", has_text="stuck-mirror").first.click()
+        await expect(seen.page.locator("#loc-stuck-mirror")).to_be_in_viewport()
 
-        assert await page.evaluate("window.copiedText") == (
+
+async def test_a_phone_gets_a_list_instead_of_the_drawing(
+    browser: Browser, pages: dict[str, str]
+) -> None:
+    async with open_page(browser, width=PHONE) as seen:
+        await seen.open(pages["demo"])
+        await expect(seen.page.locator(".picture")).to_be_hidden()
+        await expect(seen.page.locator(".tree .name").first).to_be_visible()
+
+
+async def test_copy_puts_the_command_on_the_clipboard(browser: Browser, world: str) -> None:
+    async with open_page(browser) as seen:
+        await seen.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await seen.open(world)
+        button = seen.page.locator(".todo .copy").first
+        await button.click()
+
+        await expect(button).to_have_text("Copied")
+        await expect(seen.page.locator("#copied")).to_have_text("The command was copied.")
+        assert await seen.evaluate("navigator.clipboard.readText()") == (
             "bandersnatch --config mirror.conf verify"
         )
+        seen.assert_quiet(world)
 
 
-async def test_the_page_tells_everything_without_its_script(tmp_path: Path, program: str) -> None:
-    url = written(tmp_path, sample_runs.world())
-    async with open_browser(program, tmp_path / "profile") as page:
-        await page.call("Emulation.setScriptExecutionDisabled", value=True)
-        await page.open(f"{url}#loc-down")
+async def test_it_can_be_used_by_keyboard_alone(browser: Browser, world: str) -> None:
+    async with open_page(browser) as seen:
+        await seen.open(world)
+        await seen.page.keyboard.press("Tab")
+        await expect(seen.page.locator(".skip").first).to_be_focused()
+        await seen.page.keyboard.press("Enter")
+        await expect(seen.page.locator("#main")).to_be_focused()
 
-        assert await page.evaluate(SHOWN) == 15
-        assert await page.evaluate(
-            "getComputedStyle(document.getElementById('filter')).display"
-        ) == ("none")
-        assert await page.evaluate("document.querySelectorAll('.copy:not([hidden])').length") == 0
-        assert await page.evaluate("document.querySelectorAll('details.place').length") == 15
-        quiet(page, f"{url}#loc-down".split("#")[0])
-
-
-async def test_paper_shows_what_is_folded_on_the_screen(tmp_path: Path, program: str) -> None:
-    async with open_browser(program, tmp_path / "profile") as page:
-        await page.call("Emulation.setScriptExecutionDisabled", value=True)
-        await page.open(written(tmp_path, sample_runs.world()))
-        await page.call("Emulation.setEmulatedMedia", media="print")
-
-        assert await page.evaluate("document.querySelector('.place .body').offsetHeight") > 100
-        assert await page.evaluate("document.querySelector('nav.jump').offsetHeight") == 0
-
-
-async def test_everything_that_can_be_used_can_be_reached_by_keyboard(
-    tmp_path: Path, program: str
-) -> None:
-    async with open_browser(program, tmp_path / "profile") as page:
-        await page.open(written(tmp_path, sample_runs.offline()))
         reached = set()
-        for _ in range(40):
-            for kind in ("rawKeyDown", "keyUp"):
-                await page.call(
-                    "Input.dispatchKeyEvent", type=kind, key="Tab", windowsVirtualKeyCode=9
-                )
-            reached.add(await page.evaluate("document.activeElement.tagName"))
-
+        for _ in range(120):
+            await seen.page.keyboard.press("Tab")
+            tag, outline = await seen.evaluate(
+                "[document.activeElement.tagName,"
+                " getComputedStyle(document.activeElement).outlineStyle]"
+            )
+            reached.add(tag)
+            assert tag == "BODY" or outline != "none"
         assert {"A", "INPUT", "SELECT", "BUTTON", "SUMMARY"} <= reached
 
+        place = seen.page.locator("details.place").first
+        await place.locator("summary").first.focus()
+        await seen.page.keyboard.press("Enter")
+        await expect(place.locator(".body")).to_be_visible()
+        sort = seen.page.locator("[data-sort=name] button")
+        await sort.focus()
+        await seen.page.keyboard.press("Space")
+        await expect(seen.page.locator("[data-sort=name]")).to_have_attribute(
+            "aria-sort", "ascending"
+        )
 
-async def test_five_hundred_places_are_ready_at_once_in_every_width_and_scheme(
-    tmp_path: Path, program: str
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_paper_shows_what_is_folded_on_the_screen(
+    browser: Browser, world: str, script: bool
 ) -> None:
-    url = written(tmp_path, many_places(MANY))
-    async with open_browser(program, tmp_path / "profile") as page:
-        for width, scheme in ((390, "dark"), (1280, "light")):
-            features = [{"name": "prefers-color-scheme", "value": scheme}]
-            await page.call("Emulation.setEmulatedMedia", features=features)
-            await page.resize(width)
-            assert await quickest_ms(page, url) < MAX_INTERACTIVE_MS
-            over = await page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            assert over <= 0, f"overflows {width} px by {over}"
-            assert await page.evaluate(SHOWN) == MANY
-        quiet(page, url)
+    async with open_page(browser, script=script) as seen:
+        await seen.open(world)
+        paper = pages_of(await seen.page.pdf(format="A4"))
+        await seen.page.emulate_media(media="print")
+
+        assert await seen.evaluate("document.querySelector('.place .body').offsetHeight") > 100
+        assert await seen.evaluate("document.querySelector('nav.jump').offsetHeight") == 0
+        assert paper > 10
 
 
-async def quickest_ms(page: Page, url: str) -> float:
-    """How long until the page can be used, at best of a few times: others may be at work, too."""
-    quickest = float("inf")
-    for _ in range(TRIES):
-        await page.open(url)
-        ready = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
-        quickest = min(quickest, await page.evaluate(ready))
-        if quickest < MAX_INTERACTIVE_MS:
-            break
-    return quickest
+def pages_of(pdf: bytes) -> int:
+    """Pages of what was printed: each is an object of this type (ISO 32000, 7.7.3.3)."""
+    assert pdf.startswith(b"%PDF-")
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
 
 
 async def test_a_place_among_many_is_found_and_shows_its_own_evidence(
-    tmp_path: Path, program: str
+    browser: Browser, pages: dict[str, str]
 ) -> None:
-    run = many_places(MANY)
-    url = written(tmp_path, run)
-    wanted = next(v for v in run.verdicts if v.location.name == ONE)
-    async with open_browser(program, tmp_path / "profile") as page:
-        await page.open(f"{url}#find={ONE}")
-        assert await page.evaluate(SHOWN) == 1
-        visible = "[...document.querySelectorAll('details.place')].filter((p) => !p.hidden).length"
-        assert await page.evaluate(visible) == 1
+    wanted = next(v for v in many_places(MANY).verdicts if v.location.name == ONE)
+    async with open_page(browser) as seen:
+        await seen.open(f"{pages['many']}#find={ONE}")
+        assert await shown(seen) == 1
+        assert await seen.page.locator("details.place:visible").count() == 1
 
-        await page.evaluate(f"location.hash = '#loc-{ONE}'")
-        row = f"document.getElementById('loc-{ONE}')"
-        await page.evaluate(f"""new Promise((done) => {{
-          const look = () => {row}.querySelector('.copy') ? done() : setTimeout(look, 20);
-          look();
-        }})""")
-        await page.evaluate(f"""new Promise((done) => {{
-          {row}.querySelector('.copy').click();
-          const look = () => {row}.nextElementSibling?.querySelector('details.more')
-            ? done() : setTimeout(look, 20);
-          look();
-        }})""")
-        commands = await page.evaluate(
-            f"[...{row}.nextElementSibling.querySelectorAll('.command code')]"
-            ".map((code) => code.textContent)"
-        )
-        assert commands == [evidence.reproduce for evidence in wanted.evidence]
-        quiet(page, url)
+        await seen.evaluate(f"location.hash = '#loc-{ONE}'")
+        row = seen.page.locator(f"#loc-{ONE}")
+        await row.get_by_role("button", name=f"Evidence of {ONE}").click()
+        commands = seen.page.locator(f"#loc-{ONE} + tr .command code")
+        await expect(commands).to_have_count(len(wanted.evidence))
+        assert await commands.all_text_contents() == [e.reproduce for e in wanted.evidence]
+        seen.assert_quiet(pages["many"])
 
 
-async def test_many_places_can_be_read_without_the_script(tmp_path: Path, program: str) -> None:
-    url = written(tmp_path, many_places(MANY))
-    async with open_browser(program, tmp_path / "profile") as page:
-        await page.call("Emulation.setScriptExecutionDisabled", value=True)
-        await page.open(f"{url}#loc-{ONE}")
-        row = f"document.getElementById('loc-{ONE}')"
+async def test_without_its_script_a_place_can_still_be_linked_and_read(
+    browser: Browser, pages: dict[str, str]
+) -> None:
+    async with open_page(browser, script=False) as seen:
+        await seen.open(f"{pages['many']}#loc-{ONE}")
 
-        assert await page.evaluate(SHOWN) == MANY
-        assert f"http://{ONE}.example/simple/" in await page.evaluate(f"{row}.innerText")
-        quiet(page, url)
+        assert await seen.page.locator(ROWS).count() == MANY
+        text = await seen.page.locator(f"#loc-{ONE}").inner_text()
+        assert f"http://{ONE}.example/simple/" in text
+        assert await seen.page.locator(".copy:not([hidden])").count() == 0
+        seen.assert_quiet(pages["many"])

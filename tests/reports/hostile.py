@@ -21,10 +21,13 @@ from auditor.model import (
     Touch,
     View,
 )
-from tests.reports.sample_rows import NOW
+from auditor.model.timeline import CurvePoint, Moment, Timeline
+from tests.reports.sample_rows import NOW, PUBLISHED
 from tests.reports.sample_runs import world
 from tests.reports.world_cells import cell
 
+# Categories (UAX #44) of characters that hide or move others.
+HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 NASTY = {
     "script": "</script><script>alert(1)</script>",
     "comment": "<!--<script>",
@@ -147,4 +150,21 @@ def hostile_run(text: str) -> Run:
         deletion=replace(run.deletion, sentence=text, locations=(text,)),
         requests=(request,),
         tool_versions={text: text},
+        timeline=_timeline(text),
+    )
+
+
+def _timeline(text: str) -> Timeline:
+    """A history in which rows and statuses are called so."""
+    moment = Moment(
+        at=PUBLISHED, location=text, vantage=text, before=text, after=text, seen_before=None
+    )
+    points = (CurvePoint(at=time, with_fix=1, without=1, unknown=1) for time in (PUBLISHED, NOW))
+    return Timeline(
+        since=PUBLISHED,
+        until=NOW,
+        runs=2,
+        fix_seen_at=PUBLISHED,
+        moments=(moment, replace(moment, before=None)),
+        curve=tuple(points),
     )

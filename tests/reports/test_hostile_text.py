@@ -20,12 +20,11 @@ from auditor.registry import format_names, load_format
 from reports.csv_ import render as csv_text
 from reports.prometheus import METRICS
 from tests.reports.embedded import embedded
-from tests.reports.hostile import NASTY, hostile_run
+from tests.reports.hostile import HIDDEN, NASTY, hostile_run
 from tests.reports.sarif_schema import SARIF
 
 pytestmark = pytest.mark.slow
 
-HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 FORMULA = tuple("=+-@\t\r＝＋－＠")
 WORKFLOW_LINE = re.compile(
     r"::(error|warning|notice)( ((file|line|title)=[^:,\r\n]*,?)+)?::[^\r\n]*", re.DOTALL

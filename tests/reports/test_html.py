@@ -111,10 +111,11 @@ def test_the_deletion_argument_uses_the_numbers_of_the_audit() -> None:
     page = text_of(render(sample_runs.world(), {}))
 
     assert "No. The broken release would stay in 8 of 14 places." in page
-    assert "8 of 14 would keep it" in page
-    assert "4 of 14 would lose it later" in page
-    assert "0 of 14 would lose it at once" in page
-    assert "2 of 14 not determined" in page
+    assert "✖ Never by itself 8 of 14" in page
+    assert "… Later 4 of 14" in page
+    assert "✔ At once 0 of 14" in page
+    assert "? Not determined 2 of 14" in page
+    assert "! The cost nobody sees. Once it is deleted, 7 places" in page
     assert "At 5 of 11 index places that list 1.2.3, whoever pinned it would get an error" in page
     assert "No pin (lock file, image, environment) was audited" in page
     assert "General facts, not measured by this audit" in page

@@ -112,3 +112,14 @@ def test_a_fleet_stays_within_what_code_scanning_takes() -> None:
 
     assert len(json.loads(text)["runs"][0]["results"]) <= MAX_RESULTS
     assert len(text.encode()) < 10_000_000
+
+
+def test_a_rule_says_what_it_means_and_what_to_do() -> None:
+    rules = {rule["id"]: rule["help"] for rule in log(small_run())["tool"]["driver"]["rules"]}
+
+    pinned = rules["pinned"]
+    assert "Move the pin to the fixed version" in pinned["text"]
+    for heading in ("### What it means", "### What to do"):
+        assert heading in pinned["markdown"]
+    assert "sync brokenpkg`: fetches" in rules["exposed"]["markdown"]
+    assert all(len(each["text"]) < 4_000 for each in rules.values())

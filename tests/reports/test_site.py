@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 
 from auditor.cli.main import main
 from auditor.cli.site import slug
+from auditor.cli.site_index import Entry, index_page
 from auditor.model import Run
 from auditor.registry import format_names
 from auditor.runs import load_run
 from reports import json_
 from tests.reports import sample_runs
+from tests.reports.hostile import HIDDEN, NASTY, hostile_run
 from tests.reports.private_run import private_run
 
 
@@ -115,6 +118,19 @@ def test_hostile_entries_and_strangers_files_do_no_harm(tmp_path: Path) -> None:
     assert "\x1b" not in index
     assert "&lt;script&gt;" in index
     assert "Incidents: 2. Runs: 2." in index
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_hostile_text_stays_text_in_the_index(name: str) -> None:
+    run = hostile_run(NASTY[name])
+    run = replace(run, incident=replace(run.incident, project=NASTY[name]))
+    plain = index_page([Entry.of(sample_runs.world(), "runs/x/a")])
+    page = index_page([Entry.of(run, "runs/x/a")])
+
+    assert page.count("<") == plain.count("<")
+    assert page.count('"') == plain.count('"')
+    assert not {c for c in page if unicodedata.category(c) in HIDDEN} - {"\n"}
+    page.encode("utf-8")
 
 
 def test_an_id_makes_no_way_out_of_the_folder() -> None:
