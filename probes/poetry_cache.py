@@ -19,6 +19,7 @@ async def observe(assignment: Assignment) -> Observation:
         name="Poetry",
         layout=", ".join(sorted(LAYOUT)),
         knows=LAYOUT.__contains__,
+        directory="pypoetry",
         tells="poetry config cache-dir",
         read=read_cache,
     )
@@ -59,8 +60,9 @@ KIND = ProbeKind(
             statuses=(Status.LATENT, Status.TAMPERED),
         ),
         RemedyTemplate(
-            command="env POETRY_CACHE_DIR={path} poetry lock --no-cache",
-            effect="makes Poetry ask the index, in the directory of each project",
+            # `poetry lock` keeps what is locked, whatever the index lists.
+            command="env POETRY_CACHE_DIR={path} poetry update --no-cache --lock {project}",
+            effect="makes Poetry ask the index and lock the fix, in the directory of each project",
             caution="the next `poetry lock` without --no-cache takes the stored page again until "
             "it expires, and the hashes of releases that it has described for ever",
             statuses=(Status.EXPOSED,),

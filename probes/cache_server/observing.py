@@ -139,7 +139,7 @@ def _observation(
         ),
         hints=hints,
         stated_lag=seen.stated_lag,
-        traits=(seen.program.value,) if seen.program else (),
+        traits=(*((seen.program.value,) if seen.program else ()), *seen.traits),
     )
     return session.redactor.scrub(observation)
 

@@ -25,6 +25,7 @@ class SeenPages:
         pages: each with its hops, the nearest first, and until when it lives.
         signs: of each answer that was a page.
         stated_lag: for how long the pages may be kept, by their own word; None: they do not say.
+        traits: that its directory shows for how long it really keeps a page, if it does.
         notes: what was recognised, and why a time is not known.
         program: the one that caches here; None if there are several, or none that is known.
     """
@@ -32,6 +33,7 @@ class SeenPages:
     pages: tuple[Page, ...]
     signs: tuple[Signs, ...]
     stated_lag: StatedLag | None
+    traits: tuple[str, ...]
     notes: tuple[str, ...]
     program: Program | None = None
 
@@ -70,9 +72,14 @@ def see_pages(
         pages=tuple(seen),
         signs=signs,
         stated_lag=_stated_lag(read, disk),
+        traits=(LIFETIME_SEEN,) if disk is not None and _kept_for_s(disk) else (),
         notes=(*_recognised(signs, program), *dict.fromkeys(notes)),
         program=program,
     )
+
+
+# A setting may overrule the headers that clients are shown; the directory tells the truth.
+LIFETIME_SEEN = "lifetime-seen"
 
 
 def _with_hops(page: Page, told: Signs, expires_at: datetime | None) -> Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auditor.model import RemedyTemplate, Status
+from probes.cache_server.signs import Program
 from probes.kit.views import CLIENTS
 
 __all__ = ["REMEDIES"]
@@ -25,6 +26,7 @@ REMEDIES = (
         caution="each variant is a file of its own with the same KEY line: deleting one of them "
         f"leaves the others in use. Where the key is not the URL, search for your own; {_VERIFY}",
         statuses=_PAGE,
+        traits=(Program.NGINX,),
     ),
     RemedyTemplate(
         command="grep -rlaF --null -e {file} {cache_path} | xargs -0 -r rm --",
@@ -32,6 +34,7 @@ REMEDIES = (
         caution="pages that name the file are deleted as well, which does no harm; while the "
         "source still serves the file, the next request for it brings it back",
         statuses=_FILE,
+        traits=(Program.NGINX,),
     ),
     RemedyTemplate(
         command=f"for a in {_ACCEPTS}; do for e in {_ENCODINGS}; do curl --silent --output "
@@ -41,6 +44,7 @@ REMEDIES = (
         caution="PURGE of squid is not enough: it forgets the list of the variants, and the next "
         "request for the page brings the old ones back; nginx and Varnish ignore this",
         statuses=_PAGE,
+        traits=(Program.SQUID, Program.APACHE),
     ),
     RemedyTemplate(
         command="# squid, where its ACLs allow PURGE: curl --request PURGE with the URL of {file}, "
@@ -49,26 +53,38 @@ REMEDIES = (
         caution="while the source still serves the file, the next request brings it back; "
         "/squid-internal-mgr/objects lists what is kept, in memory too",
         statuses=_FILE,
+        traits=(Program.SQUID,),
     ),
     RemedyTemplate(
-        command="varnishadm ban 'req.url ~ /'{project}'/'",
-        effect="Varnish: forgets the project's page and files, in every variant",
+        command="varnishadm ban 'req.url ~ /'{project}'/?($|[?])'",
+        effect="Varnish: forgets the project's page, in every variant",
         caution=_VERIFY,
-        statuses=_FILE,
+        statuses=_PAGE,
+        traits=(Program.VARNISH,),
     ),
     RemedyTemplate(
-        command="htcacheclean -p {cache_path} -a | grep -E '/'{project}'/?[?]' "
+        command="varnishadm ban 'req.url ~ /'{file}",
+        effect="Varnish: forgets the broken file, and what its index says of it",
+        caution="once for every file of the release; while the source still serves the file, the "
+        "next request brings it back",
+        statuses=_FILE,
+        traits=(Program.VARNISH,),
+    ),
+    RemedyTemplate(
+        command="htcacheclean -p {cache_path} -a | grep -E '/'{project}'/?[?]' | sort -u "
         "| xargs -r -n 1 htcacheclean -p {cache_path}",
         effect="Apache: forgets the project's page, with all its variants",
         caution=_VERIFY,
         statuses=_PAGE,
+        traits=(Program.APACHE,),
     ),
     RemedyTemplate(
-        command="htcacheclean -p {cache_path} -a | grep -F {file} "
+        command="htcacheclean -p {cache_path} -a | grep -F {file} | sort -u "
         "| xargs -r -n 1 htcacheclean -p {cache_path}",
         effect="Apache: forgets the broken file",
         caution="while the source still serves the file, the next request brings it back",
         statuses=_FILE,
+        traits=(Program.APACHE,),
     ),
     RemedyTemplate(
         command="# Varnish: add `sub vcl_recv { if (req.http.X-Peek) { return (hash); } } "
@@ -79,5 +95,6 @@ REMEDIES = (
         effect="Varnish: lets the next audit see whether the broken file is kept",
         caution="anybody who may send requests can then see what is kept",
         statuses=(Status.EXPOSED, Status.BEHIND, Status.ROLLED_FORWARD),
+        traits=(Program.VARNISH,),
     ),
 )

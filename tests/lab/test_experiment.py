@@ -13,7 +13,7 @@ from auditor.errors import UsageError
 from auditor.lab.artifacts import build_release
 from auditor.lab.drive.upstream import serving
 from auditor.lab.experiment.asking import ASKERS
-from auditor.lab.experiment.outcome import Mark, Prediction, Seen, compare
+from auditor.lab.experiment.outcome import Cell, Mark, Prediction, Seen, compare, contradictions
 from auditor.lab.experiment.page import to_html
 from auditor.lab.experiment.playing import Result
 from auditor.lab.experiment.programs import COMMANDS, find_programs
@@ -22,7 +22,7 @@ from auditor.lab.experiment.table import Experiment, Failure, to_json
 from auditor.lab.experiment.variants import Variant, one_each, variants_of
 from auditor.lab.index import EmbeddedIndex
 from auditor.lab.story import BROKEN, FIXED, PROJECT
-from auditor.model import Counterfactual, Gets, HeldState, When
+from auditor.model import Counterfactual, Gets, HeldState, Status, When
 from auditor.verdict.behaviour import Deed
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
@@ -77,6 +77,21 @@ def test_what_was_not_predicted_is_neither_right_nor_wrong() -> None:
     assert set(marks(nothing, seen(NOW, False, pinned=Gets.ERROR)).values()) == {Mark.UNKNOWN}
 
 
+def test_without_a_time_only_what_does_not_change_is_predicted() -> None:
+    dateless = replace(PREDICTION, after=replace(AFTER, when=When.UNKNOWN))
+    found = marks(dateless, seen(NOW, True, unpinned=Gets.BROKEN, by_url=Gets.BROKEN))
+    assert found == {"unpinned": Mark.UNKNOWN, "by-url": Mark.RIGHT, "bytes": Mark.RIGHT}
+    assert marks(dateless, seen(NOW, unpinned=Gets.OLDER)) == {"unpinned": Mark.WRONG}
+
+
+def test_an_audit_that_says_something_else_than_was_seen_is_told() -> None:
+    what = seen(NOW, True, unpinned=Gets.FIX, pinned=Gets.BROKEN)
+    (cell,) = contradictions(Deed.DELETED_FILE_GONE, AFTER, what)
+    assert (cell.subject, cell.predicted, cell.seen) == ("pinned", "error", "broken")
+    # Under other bytes of the same name an audit still says that they are the broken release.
+    assert contradictions(Deed.REPLACED, AFTER, what) == ()
+
+
 def test_who_has_a_hash_refuses_other_bytes() -> None:
     new = replace(AFTER, pinned_gets=Gets.FIX)
     again = replace(PREDICTION, deed=Deed.REPLACED, after=new)
@@ -128,7 +143,9 @@ def test_every_program_has_variants_that_ask_at_once_and_later(tmp_path: Path) -
     assert next(v for v in quick if v.program == "nginx").waits
 
 
-def experiment(*failures: Failure, got: Gets = Gets.FIX) -> Experiment:
+def experiment(
+    *failures: Failure, got: Gets = Gets.FIX, contradicted: tuple[Cell, ...] = ()
+) -> Experiment:
     what = seen(NOW, None, unpinned=got)
     result = Result(
         variant=Variant(program="nginx", settings="<odd>", make=object),  # type: ignore[arg-type]
@@ -139,6 +156,8 @@ def experiment(*failures: Failure, got: Gets = Gets.FIX) -> Experiment:
         measured_by="nginx 1, measured 2026-11-22",
         seen=what,
         cells=compare(PREDICTION, what),
+        status=Status.EXPOSED,
+        contradicted=contradicted,
     )
     return Experiment(
         began_at=NOW,
@@ -168,6 +187,8 @@ def test_the_page_is_safe_and_tells_what_was_wrong() -> None:
     assert "<odd>" not in text
     assert "✗ broken; predicted: fix" in text
     assert "0 predictions were right, 1 wrong" in text
+    assert "1 of 1 places still gave the broken release to somebody, 1 of them to those" in text
+    assert "nginx 1.22.1<small>edge</small>" in text
 
 
 def test_it_succeeds_only_if_all_was_played_and_nothing_was_wrong() -> None:
@@ -175,6 +196,8 @@ def test_it_succeeds_only_if_all_was_played_and_nothing_was_wrong() -> None:
     assert experiment().succeeded
     assert not experiment(failure).succeeded
     assert not experiment(got=Gets.BROKEN).succeeded
+    cell = Cell(subject="pinned", predicted="error", seen="broken", mark=Mark.WRONG)
+    assert not experiment(contradicted=(cell,)).succeeded
 
 
 def test_every_way_of_asking_has_a_column() -> None:

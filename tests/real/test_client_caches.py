@@ -637,6 +637,20 @@ async def test_pdm_is_exposed_then_latent_and_only_clearing_all_of_its_cache_hel
     assert await status(pdm.kind, pdm.cache) is Status.CLEAN
 
 
+async def test_a_cache_of_pdm_with_its_own_defaults_is_known_to_its_end(
+    pdm: Pdm, upstream: Upstream
+) -> None:
+    # It asks the index for a newer PDM: the one here, and never PyPI.
+    await pdm.call(
+        "add", "brokenpkg", PDM_CHECK_UPDATE="1", PDM_PYPI_URL=upstream.server.simple_url
+    )
+    assert (pdm.cache / "self-check").is_dir()
+    observation = await look_without_a_trace(pdm.kind, pdm.cache)
+    assert observation.holdings_complete
+    assert not any("does not know" in note for note in observation.notes)
+    assert judged(pdm.kind, observation).status is not Status.UNKNOWN
+
+
 async def test_what_pdm_has_not_yet_written_to_its_database_is_read_from_the_log(
     pdm: Pdm, upstream: Upstream
 ) -> None:

@@ -672,6 +672,39 @@ async def test_a_store_with_pages_says_that_it_could_be_an_index(bucket: Bucket)
     assert any('role = "index"' in note for note in found.notes)
 
 
+@pytest.mark.parametrize("key", ["brokenpkg/index.html", "simple/brokenpkg/index.html"])
+async def test_where_no_role_is_given_pages_of_the_project_make_it_an_index(
+    bucket: Bucket, key: str
+) -> None:
+    bucket.put(FIXED.filename, FIXED.content)
+    put_page(bucket, BROKEN, key=key)
+
+    found = await bucket.look(role_open=True)
+
+    (page,) = found.pages
+    assert (found.outcome, page.outcome) == (Outcome.OBSERVED, PageOutcome.OBSERVED)
+    assert [BROKEN.filename] == [c.filename for c in page.candidates]
+
+
+async def test_where_no_role_is_given_a_page_of_a_website_leaves_it_a_store(bucket: Bucket) -> None:
+    bucket.put(BROKEN.filename, BROKEN.content)
+    bucket.put("index.html", b"<html><body>Welcome</body></html>", ContentType="text/html")
+
+    found = await bucket.look(role_open=True)
+    bucket.put("index.html", index_of(BROKEN), ContentType="text/html")
+    listed = await bucket.look(role_open=True)
+
+    assert (found.outcome, found.pages) == (Outcome.OBSERVED, ())
+    assert [BROKEN.filename] == [c.filename for page in listed.pages for c in page.candidates]
+
+
+async def test_a_bucket_says_whether_a_deletion_would_leave_the_bytes(bucket: Bucket) -> None:
+    bucket.put(BROKEN.filename, BROKEN.content)
+    assert (await bucket.look()).traits == ("unversioned",)
+    bucket.keep_versions()
+    assert (await bucket.look()).traits == ("versioned",)
+
+
 def index_of(*artifacts: Artifact) -> bytes:
     links = (f'<a href="{a.filename}#sha256={a.sha256}">{a.filename}</a>' for a in artifacts)
     return f"<html><body>{''.join(links)}</body></html>".encode()

@@ -164,6 +164,13 @@ class DevpiServers:
         """Make the mirror read its upstream's page again."""
         await self._ask("POST", f"root/mir/+simple/{PROJECT}/refresh")
 
+    async def remove(self, index: str, *filenames: str) -> None:
+        """Delete files of an index by their own URLs, as its operator does."""
+        root = self.home / "primary" / "+files" / index
+        for name in filenames:
+            for path in await asyncio.to_thread(_found, root, name):
+                await self._ask("DELETE", f"{index}/{path.relative_to(root).as_posix()}")
+
     def inventory(self) -> Inventory:
         """Return what the primary holds."""
         return inventory_of(self.home / "primary" / "+files")
@@ -171,6 +178,10 @@ class DevpiServers:
     def access_log(self) -> Sequence[AccessLine] | None:
         """It keeps none."""
         return None
+
+
+def _found(root: Path, name: str) -> list[Path]:
+    return sorted(root.rglob(name))
 
 
 def _write_secret(directory: Path) -> None:

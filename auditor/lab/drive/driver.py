@@ -24,7 +24,7 @@ from auditor.model import Candidate, Fingerprint, Incident, Observation, Plan, R
 from auditor.registry import load_kinds
 from auditor.verdict import judge
 
-__all__ = ["Drive", "Played", "audit_places", "observe_places", "play_story"]
+__all__ = ["Drive", "Played", "audit_places", "observe_places", "play_story", "remembered"]
 
 SOURCE = "source"
 
@@ -134,7 +134,7 @@ class Drive:
         asked_before = len(self.upstream.artifact_requests())
         log_before = self.subject.access_log() or ()
         run, observations = await audit_places(self.upstream, self.subject.places(), self.known)
-        self.known = _remembered(self.known, observations, run.incident)
+        self.known = remembered(self.known, observations, run.incident)
         after = await asyncio.to_thread(self.subject.inventory)
         if before != after:
             self.harm.append(f"{step}: the audit changed what is held")
@@ -230,10 +230,10 @@ async def _ask_client(place: Place, inventory: Inventory) -> Seen:
     return seen_of(unpinned, pinned, inventory, PROJECT, BROKEN)
 
 
-def _remembered(
+def remembered(
     known: tuple[Fingerprint, ...], observations: Iterable[Observation], incident: Incident
 ) -> tuple[Fingerprint, ...]:
-    """Add the broken files that the source lists. The first sight of a name is its reference."""
+    """Add the broken files that the source lists; the first sight of a name is its reference."""
     found = {fingerprint.filename: fingerprint for fingerprint in known}
     for candidate in _listed_by_source(observations):
         if incident.is_broken(candidate.version):

@@ -11,7 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CompletedRun", "ProgramFailed", "RunningProgram", "clean_environment", "run", "running"]
+__all__ = [
+    "CompletedRun",
+    "ProgramFailed",
+    "RunningProgram",
+    "clean_environment",
+    "interpreter_of",
+    "run",
+    "running",
+]
 
 LOOPBACK = "127.0.0.1"
 _READY_WITHIN_S = 60.0
@@ -63,6 +71,12 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
     """Return an environment in which no setting of this user reaches a program."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache"), **more}
+
+
+def interpreter_of(script: Path) -> str:
+    """Return the interpreter that a script names in its first line."""
+    with script.open(encoding="utf-8") as lines:
+        return lines.readline().removeprefix("#!").strip()
 
 
 async def run(

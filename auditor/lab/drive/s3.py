@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from auditor.lab.artifacts import Artifact
-from auditor.lab.drive.process import RunningProgram, running
+from auditor.lab.drive.process import running
 from auditor.lab.drive.subject import AccessLine, Inventory, Place
 from auditor.lab.drive.upstream import Upstream
 from auditor.lab.negotiation import PageFormat
@@ -49,10 +49,10 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(kw_only=True)
 class S3Bucket:
-    """A bucket of moto's server.
+    """A bucket of an S3 server: here of moto's.
 
     Attributes:
-        command: `moto_server`.
+        command: of the server; here `moto_server`.
         versioned: whether the bucket keeps what is deleted and replaced.
         checksum: that uploads ask for; None: what boto3 does by itself, which is CRC-32.
         upstream: once it runs.
@@ -62,7 +62,8 @@ class S3Bucket:
     versioned: bool = True
     checksum: str | None = "SHA256"
     upstream: Upstream | None = field(default=None, init=False)
-    _server: RunningProgram | None = field(default=None, init=False)
+    _log: Path | None = field(default=None, init=False)
+    _url: str | None = field(default=None, init=False)
     _client: Any = field(default=None, init=False)
     _own_lines: set[int] = field(default_factory=set, init=False)
 
@@ -74,9 +75,14 @@ class S3Bucket:
     @property
     def endpoint_url(self) -> str:
         """Where the server listens."""
-        if self._server is None:
+        if self._url is None:
             raise RuntimeError("the bucket is not there yet")
-        return self._server.url
+        return self._url
+
+    @property
+    def access_key(self) -> str:
+        """Of the one who fills the bucket."""
+        return ACCESS_KEY
 
     @property
     def index_url(self) -> str:
@@ -87,12 +93,19 @@ class S3Bucket:
     async def running(self, upstream: Upstream | None, directory: Path) -> AsyncIterator[None]:
         """Start the server and make the bucket; with an upstream, fill it from there."""
         self.upstream = upstream
-        async with running("moto", self._command_line, home=directory) as self._server:
+        async with self._serving(directory) as self._url:
             await asyncio.to_thread(self._make_bucket)
             await self.refresh()
             yield
             self.client().close()
-        self._server = self._client = None
+        self._url = self._client = self._log = None
+
+    @asynccontextmanager
+    async def _serving(self, directory: Path) -> AsyncIterator[str]:
+        """Run the server; its log tells every request."""
+        async with running("moto", self._command_line, home=directory) as server:
+            self._log = server.log
+            yield server.url
 
     def client(self) -> Any:  # boto3 has no types
         """Return the client of the one who fills the bucket."""
@@ -108,7 +121,7 @@ class S3Bucket:
             "s3",
             endpoint_url=self.endpoint_url,
             region_name="us-east-1",
-            aws_access_key_id=ACCESS_KEY,
+            aws_access_key_id=self.access_key,
             aws_secret_access_key=SECRET_KEY,
             config=Config(s3={"addressing_style": "path"}, proxies={}),
         )
@@ -145,7 +158,7 @@ class S3Bucket:
             "role": "index",
             "url": f"s3://{BUCKET}/{PREFIX}",
             "endpoint_url": self.endpoint_url,
-            "username": ACCESS_KEY,
+            "username": self.access_key,
             "password": SECRET_KEY,
         }
         return [Place(name="bucket", table=table, index_url=self.index_url)]
@@ -173,13 +186,15 @@ class S3Bucket:
         name = "DeleteMarkers" if markers else "Versions"
         return [(e["Key"], e["VersionId"]) for page in pages for e in page.get(name, ())]
 
-    def access_log(self) -> Sequence[AccessLine]:
+    def access_log(self) -> Sequence[AccessLine] | None:
         """Return the server's log. It names no client: between two looks, all lines are ours."""
+        if self._log is None:
+            return None
         own = self._own_lines
         return [line for number, line in enumerate(self._whole_log()) if number not in own]
 
     def _whole_log(self) -> Sequence[AccessLine]:
-        return read_log(self._server.log) if self._server else ()
+        return read_log(self._log) if self._log else ()
 
     def _command_line(self, port: int) -> Sequence[str | Path]:
         return [self.command, "-H", LOOPBACK, "-p", str(port)]
@@ -187,11 +202,15 @@ class S3Bucket:
     def _make_bucket(self) -> None:
         client = self.client()
         client.create_bucket(Bucket=BUCKET)
-        client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(_PUBLIC))
+        self._open_to_readers(client)
         if self.versioned:
             client.put_bucket_versioning(
                 Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"}
             )
+
+    def _open_to_readers(self, client: Any) -> None:
+        """Let everybody read what is in the bucket."""
+        client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(_PUBLIC))
 
     def _etags(self, client: Any) -> dict[str, str]:
         listed = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=PREFIX)

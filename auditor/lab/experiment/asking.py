@@ -4,42 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from auditor.lab.drive.process import run
+from auditor.lab.drive.preloaded_pip import run_pip
 from auditor.lab.experiment.scenarios import broken_wheel
 from auditor.lab.server import LOOPBACK
 from auditor.lab.story import BROKEN, FIXED, PROJECT
 from auditor.model import Gets
 from auditor.model.filename import version_in
 
-__all__ = ["ASKERS", "ask", "download", "warm"]
+__all__ = ["ASKERS", "NO_NETWORK", "ask", "ask_from", "download", "warm"]
 
 UNPINNED, PINNED, BY_HASH, BY_URL, OFFLINE = "unpinned", "pinned", "by-hash", "by-url", "offline"
+# Nothing listens there: a request through this proxy is one without a network.
+NO_NETWORK = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), f"http://{LOOPBACK}:9")
 ASKERS = (UNPINNED, PINNED, BY_HASH, BY_URL, OFFLINE)
 
 
 async def ask(index_url: str, file_url: str | None) -> Mapping[str, Gets]:
-    """Ask in every way that needs a network.
+    """Ask an index in every way.
 
     Args:
         index_url: what pip is given.
         file_url: of the broken file at this place, as its page said before; None: it said none.
     """
-    index = ("--index-url", index_url)
-    locked = f"{PROJECT}=={BROKEN} --hash=sha256:{broken_wheel().sha256}"
+    return await ask_from(("--index-url", index_url), file_url)
+
+
+async def ask_from(options: Sequence[str], file_url: str | None) -> Mapping[str, Gets]:
+    """Ask in every way, with these options of pip that say where to look."""
+    pinned = f"{PROJECT}=={BROKEN}"
+    locked = f"{pinned} --hash=sha256:{broken_wheel().sha256}"
     asked = {
-        UNPINNED: download(*index, PROJECT),
-        PINNED: download(*index, f"{PROJECT}=={BROKEN}"),
-        BY_HASH: download(*index, "--only-binary=:all:", requirements=locked),
+        UNPINNED: download(*options, PROJECT),
+        PINNED: download(*options, pinned),
+        BY_HASH: download(*options, "--only-binary=:all:", requirements=locked),
+        OFFLINE: download(*options, pinned, environment=NO_NETWORK),
     }
     if file_url is not None:
         url = f"{file_url.partition('#')[0]}#sha256={broken_wheel().sha256}"
-        asked[BY_URL] = download(*index, f"{PROJECT} @ {url}")
+        asked[BY_URL] = download(*options, f"{PROJECT} @ {url}")
     got = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
     # Nobody who pinned it is content with nothing.
     failed = {how: Gets.ERROR for how, gets in got.items() if gets is Gets.NOTHING}
@@ -75,14 +81,12 @@ async def download(
             file.write_text(requirements, encoding="utf-8")
             more += ["--require-hashes", "--requirement", file]
         kept: Sequence[str | Path] = ("--cache-dir", cache) if cache else ("--no-cache-dir",)
-        await run(
-            [
-                *(sys.executable, "-m", "pip", "download", "--isolated", "--quiet", *kept),
-                *("--disable-pip-version-check", "--no-deps", "--no-input", "--retries", "0"),
-                *("--trusted-host", LOOPBACK, "--dest", target, *more),
-            ],
+        await run_pip(
+            *("download", "--isolated", "--quiet", *kept),
+            *("--disable-pip-version-check", "--no-deps", "--no-input", "--retries", "0"),
+            *("--trusted-host", LOOPBACK, "--dest", target, *more),
             home=home,
-            environment={"PIP_CONFIG_FILE": os.devnull, **(environment or {})},
+            environment=environment,
         )
         return _what_came(target)
 

@@ -11,9 +11,10 @@ from auditor.lab.experiment.asking import BY_HASH, BY_URL, OFFLINE, PINNED, UNPI
 from auditor.model import Counterfactual, Gets, HeldState, When
 from auditor.verdict.behaviour import Deed
 
-__all__ = ["Cell", "Mark", "Prediction", "Seen", "compare"]
+__all__ = ["Cell", "Mark", "Prediction", "Seen", "compare", "contradictions"]
 
 HELD, NOT_HELD, UNKNOWN = "held", "not-held", "unknown"
+_OR = " or "
 _HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
 
 
@@ -80,10 +81,28 @@ class Cell:
 def compare(prediction: Prediction, seen: Seen) -> tuple[Cell, ...]:
     """Hold what was seen against what was predicted for the time of looking."""
     one, other = prediction.at(seen.began_at), prediction.at(seen.ended_at)
+    if prediction.after.when is When.UNKNOWN:
+        one = prediction.now
     if prediction.now.held is HeldState.UNKNOWN:
         # Who cannot know what is held now cannot foretell what will be.
         seen = replace(seen, held=None)
-    return tuple(_cells(prediction.deed, one, other, seen))
+    cells = tuple(_cells(prediction.deed, one, other, seen))
+    timeless = prediction.after.when is When.UNKNOWN
+    return tuple(map(_undated, cells)) if timeless else cells
+
+
+def _undated(cell: Cell) -> Cell:
+    """Without a time, one of two answers is no prediction; a third one is still wrong."""
+    open_ended = cell.mark is Mark.RIGHT and _OR in cell.predicted
+    return replace(cell, mark=Mark.UNKNOWN) if open_ended else cell
+
+
+def contradictions(deed: Deed, said: Counterfactual, seen: Seen) -> tuple[Cell, ...]:
+    """Return where an audit of that moment and what was seen differ."""
+    # Of other bytes under the same name an audit says that they are the broken release still.
+    gets = {} if deed is Deed.REPLACED else seen.gets
+    cells = _cells(deed, said, said, replace(seen, gets=gets))
+    return tuple(cell for cell in cells if cell.mark is Mark.WRONG)
 
 
 def _cells(deed: Deed, one: Counterfactual, other: Counterfactual, seen: Seen) -> Iterator[Cell]:
@@ -98,7 +117,7 @@ def _cells(deed: Deed, one: Counterfactual, other: Counterfactual, seen: Seen) -
 
 def _cell(subject: str, said: tuple[str, ...], seen: str) -> Cell:
     mark = Mark.UNKNOWN if UNKNOWN in said else Mark.RIGHT if seen in said else Mark.WRONG
-    return Cell(subject=subject, predicted=" or ".join(said), seen=seen, mark=mark)
+    return Cell(subject=subject, predicted=_OR.join(said), seen=seen, mark=mark)
 
 
 def _held(foreseen: Counterfactual) -> str:

@@ -8,24 +8,29 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from auditor.lab.drive.driver import observe_places
+from auditor.errors import UsageError
+from auditor.lab.drive.driver import observe_places, remembered
 from auditor.lab.drive.subject import Place, Subject
 from auditor.lab.drive.upstream import Upstream
-from auditor.lab.experiment.asking import ask, warm
+from auditor.lab.experiment.asking import OFFLINE, ask, download, warm
 from auditor.lab.experiment.client_caches import ClientCache
-from auditor.lab.experiment.outcome import Cell, Prediction, Seen, compare
+from auditor.lab.experiment.outcome import Cell, Prediction, Seen, compare, contradictions
 from auditor.lab.experiment.scenarios import begin, broken_wheel, play
 from auditor.lab.experiment.variants import Variant
 from auditor.lab.index import EmbeddedIndex
 from auditor.lab.story import PROJECT
-from auditor.model import When
+from auditor.model import Counterfactual, Fingerprint, Status, When
+from auditor.verdict import judge
 from auditor.verdict.aftermath import World, foreseen_of
-from auditor.verdict.behaviour import Deed, behaviour_of
+from auditor.verdict.behaviour import ByUrl, Deed, behaviour_of
 from auditor.verdict.gets import HERE, as_observed
 from auditor.verdict.judge import rows_of
+from auditor.verdict.row import Row
 
 __all__ = ["Result", "play_variant"]
 
+# Kinds whose clients work on the very directory.
+_LOCAL = ("-cache", "wheelhouse")
 # Clocks and timers of servers count whole seconds.
 _SLACK = timedelta(seconds=1.2)
 
@@ -40,6 +45,8 @@ class Result:
         measured_by: the measurement that it rests on; "" if none.
         seen: what clients got and the disk showed.
         cells: the two, compared.
+        status: what an audit said of it afterwards.
+        contradicted: where that audit and what was seen differ.
     """
 
     variant: Variant
@@ -50,6 +57,8 @@ class Result:
     measured_by: str
     seen: Seen
     cells: tuple[Cell, ...]
+    status: Status
+    contradicted: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +66,12 @@ class _Foreseen:
     prediction: Prediction
     measured_by: str
     file_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Audited:
+    status: Status
+    said: Counterfactual
 
 
 async def play_variant(
@@ -81,11 +96,17 @@ async def play_variant(
             if variant.warm:
                 for url in dict.fromkeys(place.index_url for place in places):
                     await warm(url)
-            foreseen = await _predict(variant, deed, upstream, places)
+            foreseen, known = await _predict(variant, deed, upstream, places)
             await play(deed, upstream)
             await _settle(variant, subject, [f.prediction for f in foreseen.values()])
-            held = await _held(subject, upstream, places)
-            return await _look(variant, scenario, subject, places, foreseen, held)
+            if variant.waits:
+                # devpi gives the old page to all who ask while it reads the new one, and Varnish
+                # to the first: what counts is what is true after that.
+                for url in dict.fromkeys(place.index_url for place in places):
+                    await download("--index-url", url, PROJECT)
+            audited = await _audit(upstream, places, known)
+            held = await _held(subject, audited)
+            return await _look(variant, scenario, subject, places, foreseen, audited, held)
 
 
 def _completed(place: Place, variant: Variant) -> Place:
@@ -94,7 +115,8 @@ def _completed(place: Place, variant: Variant) -> Place:
 
 async def _predict(
     variant: Variant, deed: Deed, upstream: Upstream, places: Sequence[Place]
-) -> Mapping[str, _Foreseen]:
+) -> tuple[Mapping[str, _Foreseen], tuple[Fingerprint, ...]]:
+    """Say what will be true of each place, and remember the broken files, as a history does."""
     plan, observations = await observe_places(upstream, places)
     rows = {row.location.name: row for row in rows_of(plan, observations)}
     world = World(rows=rows, traits={place.name: variant.traits for place in places})
@@ -103,13 +125,22 @@ async def _predict(
         row = rows[place.name]
         now = as_observed(row)
         behaviour = behaviour_of(row.location.kind, (*row.observation.traits, *variant.traits))
-        urls = (c.url for c in row.broken_candidates if c.filename == broken_wheel().filename)
         found[place.name] = _Foreseen(
             prediction=Prediction(deed=deed, now=now, after=foreseen_of(row, deed, world, now)),
             measured_by=behaviour.source if behaviour else "",
-            file_url=next((url for url in urls if url), None),
+            file_url=_file_url(row, place),
         )
-    return found
+    return found, remembered((), observations, plan.incidents[0])
+
+
+def _file_url(row: Row, place: Place) -> str | None:
+    """Return the address of the broken file at a place, as a lock made there has it."""
+    name = broken_wheel().filename
+    if row.location.kind == "s3":
+        # The audit reads with credentials, which another address may want than clients are given.
+        return f"{place.index_url}{PROJECT}/{name}"
+    urls = (c.url for c in row.broken_candidates if c.filename == name)
+    return next((url for url in urls if url), None)
 
 
 async def _settle(variant: Variant, subject: Subject, predictions: Sequence[Prediction]) -> None:
@@ -124,15 +155,49 @@ async def _settle(variant: Variant, subject: Subject, predictions: Sequence[Pred
         await asyncio.sleep(max(left.total_seconds(), 0))
 
 
-async def _held(subject: Subject, upstream: Upstream, places: Sequence[Place]) -> bool:
+async def _audit(
+    upstream: Upstream, places: Sequence[Place], known: tuple[Fingerprint, ...]
+) -> Mapping[str, _Audited]:
+    """Audit as anybody would now; what the source no longer tells is in the history."""
+    plan, observations = await observe_places(upstream, places, known)
+    try:
+        (run,) = judge(plan, observations)
+    except UsageError:
+        # Where nobody has heard of the project any more, that is all that an audit says.
+        nothing = _Audited(status=Status.ABSENT, said=Counterfactual())
+        return dict.fromkeys((place.name for place in places), nothing)
+    statuses = {verdict.location.name: verdict.status for verdict in run.verdicts}
+    return {
+        row.location.name: _Audited(status=statuses[row.location.name], said=_said(row))
+        for row in rows_of(plan, observations)
+    }
+
+
+def _said(row: Row) -> Counterfactual:
+    """What an audit says of a place; what a page lists is no promise for its upstream's files."""
+    said = as_observed(row)
+    behaviour = behaviour_of(row.location.kind, row.observation.traits)
+    redirects = behaviour is not None and behaviour.by_url is ByUrl.UPSTREAM
+    context = row.context
+    if not redirects or any(map(context.is_broken_file, context.source_files.values())):
+        return said
+    return Counterfactual(listed=said.listed, held=said.held)
+
+
+async def _held(subject: Subject, audited: Mapping[str, _Audited]) -> bool:
     """Whether the very bytes are on disk; what a client keeps only its kind can read."""
     if isinstance(subject, ClientCache):
-        plan, observations = await observe_places(upstream, places)
-        names = {place.name for place in places}
-        rows = (row for row in rows_of(plan, observations) if row.location.name in names)
-        return any(row.broken.held in HERE for row in rows)
+        return any(audited[place.name].said.held in HERE for place in subject.places())
     inventory = await asyncio.to_thread(subject.inventory)
     return broken_wheel().sha256 in inventory.get(broken_wheel().filename, ())
+
+
+def _asked_here(place: Place, seen: Seen) -> Seen:
+    """Leave out clients without a network where a directory was asked over HTTP."""
+    if not str(place.table["kind"]).endswith(_LOCAL) and "url" not in place.table:
+        kept = {how: got for how, got in seen.gets.items() if how != OFFLINE}
+        return replace(seen, gets=kept)
+    return seen
 
 
 def _can_look(place: Place) -> bool:
@@ -147,6 +212,7 @@ async def _look(
     subject: Subject,
     places: Sequence[Place],
     foreseen: Mapping[str, _Foreseen],
+    audited: Mapping[str, _Audited],
     held: bool,
 ) -> tuple[Result, ...]:
     results: list[Result] = []
@@ -160,7 +226,7 @@ async def _look(
             asked[way_in] = Seen(
                 gets=gets, held=None, began_at=began_at, ended_at=datetime.now(UTC)
             )
-        seen = replace(asked[way_in], held=held if _can_look(place) else None)
+        seen = replace(_asked_here(place, asked[way_in]), held=held if _can_look(place) else None)
         results.append(
             Result(
                 variant=variant,
@@ -171,6 +237,8 @@ async def _look(
                 measured_by=known.measured_by,
                 seen=seen,
                 cells=compare(known.prediction, seen),
+                status=audited[place.name].status,
+                contradicted=contradictions(known.prediction.deed, audited[place.name].said, seen),
             )
         )
     return tuple(results)

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditor.lab.drive.process import interpreter_of
+
 __all__ = ["COMMANDS", "Programs", "find_programs"]
 
 # What a program is called as a command, and how it tells its version. proxpi has no command: it is
@@ -21,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "proxpi": ("gunicorn", ""),
     "pypiserver": ("pypi-server", "--version"),
     "moto": ("moto_server", ""),
+    "swift": ("swift-proxy-server", ""),
     "nginx": ("nginx", "-v"),
     "squid": ("squid", "-v"),
     "varnish": ("varnishd", "-V"),
@@ -33,6 +36,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 # Debian keeps servers where only root looks for commands.
 _SERVER_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin")
 _DISTRIBUTIONS = {"proxpi": "proxpi", "moto": "moto"}
+# What else must be there for a program to run.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "swift": ("memcached", "swift-account-server", "swift-container-server", "swift-object-server"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +76,8 @@ def find_programs(directories: Sequence[Path] = ()) -> Programs:
 def _search_path(directories: Sequence[Path]) -> tuple[Path, ...]:
     given = [
         found
-        for d in directories
+        # Programs are started in directories of their own.
+        for d in map(Path.absolute, directories)
         for found in (d, d / "bin", *sorted(d.glob("*/bin"), reverse=True))
     ]
     own = [Path(sys.executable).parent]
@@ -79,6 +87,9 @@ def _search_path(directories: Sequence[Path]) -> tuple[Path, ...]:
 
 def _find(name: str, path: Sequence[Path]) -> Path | None:
     command = COMMANDS[name][0]
+    everywhere = os.pathsep.join(map(str, path))
+    if not all(shutil.which(needed, path=everywhere) for needed in _NEEDED.get(name, ())):
+        return None
     for directory in path:
         found = shutil.which(command, path=str(directory))
         if found and (name not in _DISTRIBUTIONS or _dist_version(Path(found), name)):
@@ -97,9 +108,13 @@ def _dist_version(command: Path, name: str) -> str:
 def _version(name: str, command: Path) -> str:
     if name in _DISTRIBUTIONS:
         return _dist_version(command, name)
+    asked: list[str | Path] = [command, COMMANDS[name][1]]
+    if name == "swift":
+        # It starts whatever it is asked.
+        asked = [interpreter_of(command), "-c", "import swift; print(swift.__version__)"]
     try:
         done = subprocess.run(  # noqa: S603  # a program that the user wants to be run
-            [command, COMMANDS[name][1]], capture_output=True, text=True, timeout=60, check=False
+            asked, capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor import __version__
-from auditor.lab.drive.process import ProgramFailed
+from auditor.lab.drive.preloaded_pip import preloaded_pip
 from auditor.lab.experiment.playing import Result, play_variant
 from auditor.lab.experiment.programs import Programs
 from auditor.lab.experiment.scenarios import SCENARIOS
@@ -30,26 +30,33 @@ class _Play:
 
     say: Callable[[str], None]
     jobs: asyncio.Semaphore
+    total: int
+    done: int = 0
     results: list[Result] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     async def one(self, variant: Variant, scenario: str) -> None:
         async with self.jobs:
-            self.say(f"{scenario}: {variant.title}")
+            begun = asyncio.get_running_loop().time()
+            await self._play(variant, scenario)
+            took = asyncio.get_running_loop().time() - begun
+            self.done += 1
+            self.say(f"{self.done} of {self.total}: {scenario}: {variant.title}: {took:.0f} s")
+
+    async def _play(self, variant: Variant, scenario: str) -> None:
+        try:
             with _directory() as directory:
-                try:
-                    deed = SCENARIOS[scenario][0]
-                    self.results += await play_variant(variant, scenario, deed, directory)
-                except (ProgramFailed, TimeoutError, OSError) as error:
-                    text = f"{type(error).__name__}: {error}"[-_TEXT_CHARS:]
-                    self.failures.append(
-                        Failure(
-                            program=variant.program,
-                            settings=variant.settings,
-                            scenario=scenario,
-                            text=text,
-                        )
-                    )
+                deed = SCENARIOS[scenario][0]
+                self.results += await play_variant(variant, scenario, deed, directory)
+        except Exception as error:  # noqa: BLE001  # one that fails must not cost all the others
+            self.failures.append(
+                Failure(
+                    program=variant.program,
+                    settings=variant.settings,
+                    scenario=scenario,
+                    text=f"{type(error).__name__}: {error}"[-_TEXT_CHARS:],
+                )
+            )
 
 
 async def run_experiment(
@@ -70,11 +77,16 @@ async def run_experiment(
         say: told what is being played.
     """
     began_at = datetime.now(UTC)
-    play = _Play(say, asyncio.Semaphore(jobs))
-    async with asyncio.TaskGroup() as tasks:
-        for variant in variants:
-            for scenario in (s for s in scenarios if not variant.only or s in variant.only):
-                tasks.create_task(play.one(variant, scenario))
+    plays = [
+        (variant, scenario)
+        for variant in variants
+        for scenario in scenarios
+        if not variant.only or scenario in variant.only
+    ]
+    play = _Play(say, asyncio.Semaphore(jobs), len(plays))
+    async with preloaded_pip(), asyncio.TaskGroup() as tasks:
+        for variant, scenario in plays:
+            tasks.create_task(play.one(variant, scenario))
     return Experiment(
         began_at=began_at,
         ended_at=datetime.now(UTC),

@@ -61,10 +61,14 @@ class Experiment:
         """Return every wrong cell."""
         return tuple((r, c) for r in self.results for c in r.cells if c.mark is Mark.WRONG)
 
+    def contradicted(self) -> tuple[tuple[Result, Cell], ...]:
+        """Return where the audit after a deed said something else than what was seen."""
+        return tuple((r, c) for r in self.results for c in r.contradicted)
+
     @property
     def succeeded(self) -> bool:
-        """Whether everything was played and nothing was wrong."""
-        return not self.wrong() and not self.failures
+        """Whether everything was played, and no prediction and no audit was wrong."""
+        return not (self.wrong() or self.contradicted() or self.failures)
 
 
 def to_json(experiment: Experiment) -> str:
@@ -111,6 +115,10 @@ def _row(result: Result, versions: Mapping[str, str]) -> dict[str, object]:
             for c in result.cells
         },
         "seen_at": _time(result.seen.ended_at),
+        "status_afterwards": result.status.value,
+        "audit_contradicted": {
+            c.subject: {"said": c.predicted, "seen": c.seen} for c in result.contradicted
+        },
     }
 
 

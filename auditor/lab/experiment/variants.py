@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -20,9 +21,16 @@ from auditor.lab.drive.proxpi import ProxpiCache
 from auditor.lab.drive.pypiserver import PypiServers
 from auditor.lab.drive.s3 import S3Bucket
 from auditor.lab.drive.subject import Subject
+from auditor.lab.drive.swift import SwiftBucket
 from auditor.lab.drive.upstream import Upstream, serving
 from auditor.lab.experiment.chains import NginxChain
-from auditor.lab.experiment.client_caches import PdmCache, PipCache, PoetryCache, UvCache
+from auditor.lab.experiment.client_caches import (
+    PdmCache,
+    PipCache,
+    PoetryCache,
+    UvCache,
+    Wheelhouse,
+)
 from auditor.lab.experiment.programs import Programs
 from auditor.lab.index import EmbeddedIndex
 from auditor.model import SettingValue
@@ -80,6 +88,7 @@ def variants_of(programs: Programs) -> tuple[Variant, ...]:
         "bandersnatch": partial(_bandersnatch, found.get("nginx")),
         "proxpi": _proxpi,
         "varnish": _varnish,
+        "swift": _swift,
         "moto": _s3,
         "pypiserver": _pypiserver,
         "squid": _squid,
@@ -88,7 +97,7 @@ def variants_of(programs: Programs) -> tuple[Variant, ...]:
         "poetry": partial(_client, "poetry", PoetryCache),
         "pdm": partial(_client, "pdm", PdmCache),
         "uv": partial(_client, "uv", UvCache),
-        "pip": partial(_client, "pip", PipCache),
+        "pip": _pip,
     }
     return tuple(v for name, make in makers.items() if name in found for v in make(found[name]))
 
@@ -166,13 +175,22 @@ def _pypiserver(command: Path) -> Iterator[Variant]:
 
 
 def _s3(command: Path) -> Iterator[Variant]:
-    make = partial(S3Bucket, command=command)
-    yield Variant(program="moto", settings="a versioned bucket that nobody syncs", make=make)
-    yield Variant(
-        program="moto",
-        settings="a bucket without versions that nobody syncs",
-        make=partial(make, versioned=False),
-    )
+    yield from _buckets("moto", partial(S3Bucket, command=command))
+
+
+def _swift(command: Path) -> Iterator[Variant]:
+    memcached = Path(shutil.which("memcached") or "/usr/bin/memcached")
+    yield from _buckets("swift", partial(SwiftBucket, command=command, memcached=memcached))
+
+
+def _buckets(program: str, make: Callable[..., S3Bucket]) -> Iterator[Variant]:
+    """A bucket that its owner filled once: it has no upstream that could tell it anything."""
+    for versioned, settings in ((True, "a versioned bucket"), (False, "a bucket without versions")):
+        yield Variant(
+            program=program,
+            settings=f"{settings} that nobody syncs",
+            make=partial(make, versioned=versioned),
+        )
 
 
 def _front(
@@ -201,11 +219,11 @@ def _nginx(command: Path) -> Iterator[Variant]:
             traits=(trait,),
         )
     valid = "proxy_ignore_headers Cache-Control Expires Vary; proxy_cache_valid 200 24h;"
+    kept = "keeps every page for 24 h"
+    yield _front(partial(make, more=valid), kept, waits=False)
+    said = {"expected_lag": "24h"}
     yield _front(
-        partial(make, more=valid),
-        "keeps every page for 24 h",
-        waits=False,
-        table={"expected_lag": "24h"},
+        partial(make, more=valid), f"{kept}, and so it is declared", waits=False, table=said
     )
 
 
@@ -226,6 +244,17 @@ def _apache(command: Path) -> Iterator[Variant]:
     make = partial(ApacheCache, command=command)
     yield _front(make, _LONG, pages_s=600, traits=("apache",))
     yield _front(make, _SHORT, traits=("apache",))
+
+
+def _pip(command: Path) -> Iterator[Variant]:
+    yield from _client("pip", PipCache, command)
+    yield Variant(
+        program="pip",
+        settings="a wheelhouse of somebody who downloaded it",
+        make=partial(Wheelhouse, command=command),
+        waits=False,
+        warm=False,
+    )
 
 
 def _client(name: str, cache: Callable[..., Subject], command: Path) -> Iterator[Variant]:

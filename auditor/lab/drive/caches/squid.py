@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,10 +16,12 @@ import aiohttp
 from auditor.lab.drive.bandersnatch import read_access_log
 from auditor.lab.drive.caches.front import CachingFront
 from auditor.lab.drive.subject import AccessLine
+from auditor.lab.drive.upstream import Upstream
 from auditor.lab.server import LOOPBACK
 
 __all__ = ["SquidCache"]
 
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # where squid makes it, whatever we would choose
 # `%>rp` is the path as it was asked for, `%>Hs` the status that was sent.
 _CONFIGURATION = """\
 http_port {loopback}:{port} accel defaultsite={loopback}:{port}
@@ -52,6 +57,8 @@ class SquidCache(CachingFront):
 
     clients: Sequence[Mapping[str, str]] = ()
     forward_port: int = field(default=0, init=False)
+    # Two of one name cannot run at the same time: they would share memory.
+    _service: str = field(default_factory=lambda: f"lab{uuid.uuid4().hex[:16]}", init=False)
 
     name = "squid"
 
@@ -73,11 +80,25 @@ class SquidCache(CachingFront):
     async def prepare(self) -> None:
         """Make the directories of its cache, which it does not make by itself."""
         self.forward_port = _free_port()
-        await self.call(self.command, "-N", "-z", "-f", self._configure(_free_port()))
+        named = ("-N", "-n", self._service)
+        await self.call(self.command, *named, "-z", "-f", self._configure(_free_port()))
 
     def arguments(self, port: int) -> Sequence[str | Path]:
         """Write its configuration; return the command that starts it."""
-        return [self.command, "-N", "-f", self._configure(port)]
+        return [self.command, "-N", "-n", self._service, "-f", self._configure(port)]
+
+    @asynccontextmanager
+    async def running(self, upstream: Upstream, directory: Path) -> AsyncIterator[None]:
+        """Run it, with an empty cache; what it shares in memory goes with it, even if killed."""
+        try:
+            async with super().running(upstream, directory):
+                yield
+        finally:
+            await asyncio.to_thread(self._forget_memory)
+
+    def _forget_memory(self) -> None:
+        for segment in _SHARED_MEMORY.glob(f"{self._service}-*"):
+            segment.unlink(missing_ok=True)
 
     async def purge(self, path: str) -> None:
         """Send PURGE, which forgets the list of the variants and leaves the variants."""
