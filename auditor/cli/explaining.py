@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from auditor.cli.messages import one_line
 from auditor.config.suggest import did_you_mean
 from auditor.errors import UsageError
-from auditor.model import Choice, Rejection, Run, Selection, Verdict, parse_version
+from auditor.model import Choice, Pin, Rejection, Run, Selection, Verdict, parse_version
 
 __all__ = ["explain_place"]
 
@@ -37,11 +37,22 @@ def explain_place(run: Run, name: str) -> str:
 def _row(row: Verdict, run: Run) -> Iterator[str]:
     seen_from = f", seen from {row.vantage}" if len(run.vantages) > 1 else ""
     yield f"{run.incident.project} at {row.location.name}{seen_from}: {row.status.value}"
-    if not row.selections:
+    for pin in row.pins:
+        yield f"  {_pin(pin)}"
+    if not row.selections and not row.pins:
         yield "  nothing is chosen from this place: it only holds files, or was not read"
     total = len({cell.environment for cell in row.selections})
     for answer, cells in _alike(row.selections):
         yield from _answer(answer, cells, total)
+
+
+def _pin(pin: Pin) -> str:
+    """Say of one entry of a lock, an image or an environment what it asks for."""
+    named = next((file.filename for file in pin.files if file.filename), "the project")
+    what = pin.version or pin.specifier or named
+    how = f" ({pin.how})" if pin.how else ""
+    where = f", where {pin.marker}" if pin.marker else ""
+    return f"{pin.where}: {pin.state.value} {what}{where}{how}"
 
 
 def _alike(cells: Sequence[Selection]) -> list[tuple[_Answer, list[Selection]]]:

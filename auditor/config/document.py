@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +111,9 @@ def parse_document(text: str, *, name: str, directory: Path | None = None) -> Do
         ConfigError: it is no TOML; the message names the line.
     """
     text = text.replace("\r\n", "\n")
+    # Only now: its patterns take longer to make than anything else of the configuration does.
+    import tomllib
+
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

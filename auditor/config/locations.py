@@ -155,6 +155,9 @@ class LocationBuilder:
             if found is not None and settings.setdefault(key, found) != found:
                 text = f"is not the one that url names ({found!r}); remove one of them"
                 self.problems.add((*placed.path, key), text)
+        if table.kind == "s3" and table.role is None:
+            # It is an index if static pages are found in it; as such it is required by default.
+            settings["role_open"] = table.required is not False
         if self._asks_pips_index(table.kind) and self._is_builtin(address):
             settings["pip_builtin"] = True
         return settings

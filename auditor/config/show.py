@@ -105,15 +105,17 @@ def _incident(incident: Incident) -> Mapping[str, object]:
 
 
 def _location(resolved: Resolved, path: KeyPath, location: Location) -> Mapping[str, object]:
+    # What is seen there decides on a role that was left open, and with it on `required`.
+    is_open = location.settings.get("role_open")
     values: dict[str, object] = {
         "name": location.name,
         "kind": location.kind,
-        "role": location.role.value,
+        "role": location.role.value if is_open is None else None,
         "url": location.url,
         "path": location.path,
         "upstream": location.upstream,
         "expected_lag": location.expected_lag_s,
-        "required": location.required,
+        "required": None if is_open else location.required,
         "group": location.group,
         "samples": location.samples,
         "rebuilds": location.rebuilds or None,

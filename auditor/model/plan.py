@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from auditor.model.incident import Incident
 from auditor.model.location import Location, Role, Vantage
-from auditor.model.observation import View
+from auditor.model.observation import HeldState, View
 from auditor.model.selection import Environment
 from auditor.model.verdict import Status
 
@@ -23,10 +23,14 @@ class RemedyTemplate:
 
     Attributes:
         command: with `{url}`, `{page}` (the project's, with a slash at its end), `{path}`,
-            `{cache_path}`, `{project}`, `{fixed}`, `{broken}`, `{file}` to fill in.
+            `{cache_path}`, `{project}`, `{fixed}`, `{broken}`, `{file}` to fill in, and
+            `{endpoint_option}`: how `aws` is told the place's server, or nothing.
         effect, caution: what it achieves and what it would break.
         statuses: for which verdicts it is offered.
         forms: lock formats (`Pin.form`) for which it is offered; empty: for whatever is there.
+        traits: of a place (`Observation.traits`) for which it is offered, and for one of which
+            none is known that a remedy of its kind names; empty: for every one.
+        states: of broken bytes for which it is offered; empty: wherever they are.
     """
 
     command: str
@@ -34,6 +38,8 @@ class RemedyTemplate:
     caution: str = ""
     statuses: tuple[Status, ...]
     forms: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    states: tuple[HeldState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,9 @@ MAX_REMEMBERED = 1 << 16
 # A name or a version is shorter by far; whole megabytes would add up to all memory.
 MAX_REMEMBERED_CHARS = 4096
 
-# What is remembered of all projects together, some hundred bytes each: of the largest one wholly,
-# and of hundreds of usual ones.
-MAX_REMEMBERED_OF_ALL = 1 << 15
+# What is remembered of all projects together, some hundred bytes each in each such memory: of
+# hundreds of usual ones, and of the one that was asked for last wholly.
+MAX_REMEMBERED_OF_ALL = 1 << 14
 
 _Text = TypeVar("_Text", bound=str | None)
 _Fact = TypeVar("_Fact")

@@ -43,6 +43,8 @@ class RejectionCode(StrEnum):
     LOWER_VERSION = "lower-version"
     LESS_PREFERRED = "less-preferred"  # same version, another file is preferred
     DUPLICATE = "duplicate"  # same URL listed again
+    TOO_YOUNG = "too-young"  # those who install from here demand an age of uploads
+    CONSTRAINED = "constrained"  # their constraints file does not admit it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

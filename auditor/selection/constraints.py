@@ -1,66 +1,144 @@
-"""What a constraints file leaves of a page: caps and pins that an installer is given beside it."""
+"""What a constraints file leaves of a page: caps and pins that an installer is given beside it.
+
+Source: pip 26.3, whose reading of such files the tests compare with this one.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
 
 from msgspec import structs
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
+from auditor.model.filename import version_in
 from auditor.model.observation import Candidate, Yank
-from auditor.model.version import normalise_project, parse_version
+from auditor.model.version import parse_version
 
-__all__ = ["caps_in", "constrained"]
+__all__ = ["Constraint", "admitted", "filename_of"]
 
-# Real files have some hundred lines.
-MAX_LINES = 20_000
+_HASH = re.compile(r"(?:^|\s)--hash=(\S+)")
+_PINS = ("==", "===")
 
 
-def caps_in(text: str, projects: Iterable[str]) -> dict[str, str]:
-    """Return the specifiers that a constraints file states for some projects; by project.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """What one line of a constraints file says of a project.
 
-    Lines for other projects, options and what is no requirement are passed over. Environment
-    markers are not looked at: a line that holds on one platform alone is taken to hold on all.
-
-    Args:
-        text: of the file.
-        projects: normalised names.
+    Attributes:
+        project: normalised name.
+        specifier: versions that it admits; "" for any.
+        filename: of the one file that it names by an address, which is then installed whatever the
+            index lists; None if it names none.
+        hashes: digests such as `sha256:…` that a file must have one of; empty for any.
+        marker: where it holds (PEP 508); "" for everywhere.
     """
-    wanted = set(projects)
-    found: dict[str, list[str]] = {}
-    for line in text.splitlines()[:MAX_LINES]:
-        plain = line.split(" #")[0].split(" --")[0].strip()
-        if not plain or plain.startswith(("#", "-")):
-            continue
-        try:
-            requirement = Requirement(plain)
-        except InvalidRequirement:
-            continue
-        project = normalise_project(requirement.name)
-        if project in wanted and str(requirement.specifier):
-            found.setdefault(project, []).append(str(requirement.specifier))
-    return {project: ",".join(specifiers) for project, specifiers in found.items()}
+
+    project: str
+    specifier: str = ""
+    filename: str | None = None
+    hashes: tuple[str, ...] = ()
+    marker: str = ""
+
+    @classmethod
+    def of(cls, line: str) -> Constraint:
+        """Read a line that `str` has written."""
+        hashes = tuple(_HASH.findall(line))
+        text, _, marker = _HASH.sub("", line).partition(" ; ")
+        project, _, rest = text.strip().partition(" ")
+        filename = rest[2:] if rest.startswith("@ ") else None
+        specifier = "" if filename else rest
+        return cls(
+            project=project,
+            specifier=specifier,
+            filename=filename,
+            hashes=hashes,
+            marker=marker.strip(),
+        )
+
+    def __str__(self) -> str:
+        marker = f" ; {self.marker}" if self.marker else ""
+        hashes = "".join(f" --hash={each}" for each in self.hashes)
+        return f"{self.told}{marker}{hashes}"
+
+    @property
+    def told(self) -> str:
+        """What it admits, in the words of the file."""
+        if self.filename is not None:
+            return f"{self.project} @ {self.filename}"
+        if not self.specifier and self.hashes:
+            return f"{self.project} with the stated hashes"
+        return f"{self.project} {self.specifier}"
+
+    @property
+    def is_pin(self) -> bool:
+        """Whether it admits one version only, which is then taken though it is yanked (PEP 592)."""
+        specifiers = SpecifierSet(self.specifier)
+        return any(s.operator in _PINS and not s.version.endswith(".*") for s in specifiers)
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Say whether a file may be installed; one without a version never."""
+        return _admits(self.specifier, candidate.version or "") and self._has_hash(candidate)
+
+    def _has_hash(self, candidate: Candidate) -> bool:
+        """Whether its digest is one of those stated, as far as they can be compared."""
+        stated = [text.partition(":") for text in self.hashes]
+        comparable = [
+            candidate.hashes[name] == digest.lower()
+            for name, _, digest in stated
+            if name in candidate.hashes
+        ]
+        return not comparable or any(comparable)
 
 
-def constrained(candidates: Sequence[Candidate], specifier: str) -> tuple[Candidate, ...]:
-    """Return the files of the versions that a specifier admits, in page order.
+def admitted(
+    candidates: Sequence[Candidate], constraints: Iterable[Constraint]
+) -> tuple[Candidate, ...]:
+    """Return the files that constraints leave of a page, in page order.
 
-    A yanked release is taken after all where the specifier is a pin to that very version, so that
-    its files come back as not yanked (PEP 592; pip and uv).
+    A file that a constraint names by its address takes the place of the whole page.
     """
-    specifiers = SpecifierSet(specifier)
-    verdicts: dict[str | None, bool] = {}
-    kept = []
-    for candidate in candidates:
-        if candidate.version not in verdicts:
-            version = parse_version(candidate.version or "")
-            verdicts[candidate.version] = version is not None and specifiers.contains(
-                version, prereleases=True
-            )
-        if verdicts[candidate.version]:
-            kept.append(candidate)
-    pins = [s for s in specifiers if s.operator in ("==", "===") and not s.version.endswith(".*")]
-    if not pins:
-        return tuple(kept)
-    return tuple(structs.replace(candidate, yanked=Yank.NO) for candidate in kept)
+    files, wanted = tuple(candidates), tuple(constraints)
+    for each in wanted:
+        if each.filename is not None:
+            files = _forced(files, each)
+    for each in wanted:
+        if each.filename is None:
+            files = tuple(candidate for candidate in files if each.admits(candidate))
+    if any(each.is_pin for each in wanted):
+        return tuple(structs.replace(candidate, yanked=Yank.NO) for candidate in files)
+    return files
+
+
+@lru_cache(maxsize=1 << 14)
+def _admits(specifier: str, version: str) -> bool:
+    parsed = parse_version(version)
+    return parsed is not None and SpecifierSet(specifier).contains(parsed, prereleases=True)
+
+
+def filename_of(address: str) -> str:
+    """Return the last part of an address or path, without query and fragment; "" if none."""
+    try:
+        path = urlsplit(address).path if "://" in address else address.partition("#")[0]
+    except ValueError:  # such as `http://[`
+        return ""
+    return unquote(path.replace("\\", "/").rstrip("/").rpartition("/")[2])
+
+
+def _forced(files: Sequence[Candidate], constraint: Constraint) -> tuple[Candidate, ...]:
+    """Return the file that is named by an address; as it is listed here, where it is."""
+    name = constraint.filename or ""
+    same = [each for each in files if each.filename == name]
+    if same:
+        return (structs.replace(same[0], yanked=Yank.NO),)
+    return (
+        Candidate(
+            filename=name,
+            version=version_in(name, constraint.project),
+            yanked=Yank.NO,
+            requires_python="",
+        ),
+    )

@@ -2,14 +2,13 @@
 
 uv's `exclude-newer`, pip's `--uploaded-prior-to`, Poetry's `solver.min-release-age` and Renovate's
 `minimumReleaseAge` all compare the upload time that the index states with an age or a time. uv
-(0.13) and pip (26.3) take a file that was uploaded *before* that moment only. Where the index
-states no upload time, uv skips the file and pip stops with an error: the fix is never accepted.
+(0.13) and pip (26.3) take a file that was uploaded *before* that moment only. What each does where
+the index states no upload time stands in `auditor.verdict.policy`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -60,11 +59,6 @@ class Cooldown:
             return uploaded_at + self.age
         accepted = self.before is not None and uploaded_at < self.before
         return uploaded_at if accepted else None
-
-    def filtered(self, candidates: Sequence[Candidate], at: datetime) -> tuple[Candidate, ...]:
-        """Return the files that may be installed at a time, in page order."""
-        cutoff = self.cutoff(at)
-        return tuple(c for c in candidates if c.uploaded_at is not None and c.uploaded_at < cutoff)
 
 
 def parse_cooldown(text: str) -> Cooldown:

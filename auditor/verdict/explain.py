@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from auditor.verdict.explain_bundles import BUNDLE_CODES
 from auditor.verdict.explain_pins import PIN_CODES
 from auditor.verdict.explain_release import RELEASE_CODES
+from auditor.verdict.explain_settings import SETTINGS_CODES
 from auditor.verdict.explain_statuses import STATUS_CODES
 from auditor.verdict.rules_vantages import VANTAGE_CODES
 
@@ -283,18 +284,6 @@ _REASONS = {
         "It was forbidden (--inert), interrupted, or there is no probe for its kind.",
         "Look at the text of the reason.",
     ),
-    "fix-cooling-down": (
-        "The fix is listed, but too young for those who install from here.",
-        "A setting that keeps new uploads away for a while: uv's exclude-newer, pip's "
-        "--uploaded-prior-to, Poetry's min-release-age, Renovate's minimumReleaseAge.",
-        "Wait until the time shown, or exempt this project. Where no upload time is stated, the "
-        "fix is never accepted: give the index one, or exempt it.",
-    ),
-    "fix-capped": (
-        "The fix is listed, but a constraints file does not admit it.",
-        "A cap or a pin that was right before the fix was published.",
-        "Raise the constraint to a version that contains the fix.",
-    ),
     "required-absent": (
         "A place that must carry the project does not.",
         "A mirror that filters, or a wrong URL.",
@@ -331,7 +320,7 @@ def explanations() -> tuple[Explanation, ...]:
     """Every code: statuses worst first, then reasons, lags, and findings on a release."""
     groups = (
         ("status", STATUS_CODES),
-        ("reason", {**_REASONS, **PIN_CODES, **BUNDLE_CODES, **VANTAGE_CODES}),
+        ("reason", {**_REASONS, **PIN_CODES, **BUNDLE_CODES, **SETTINGS_CODES, **VANTAGE_CODES}),
         ("lag", _LAGS),
         ("release", RELEASE_CODES),
     )

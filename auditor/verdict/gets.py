@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from auditor.model import Candidates, Choice, Counterfactual, Gets, HeldState, Selection
 from auditor.selection.policies import PIP, Picked, choose_as, client_of
+from auditor.verdict.behaviour import ByUrl, behaviour_of
 from auditor.verdict.context import Context
 from auditor.verdict.row import Row
 
@@ -139,7 +140,15 @@ def _pinned(row: Row) -> Gets:
 
 def gets_by_url(row: Row) -> Gets:
     """Say what a lock with file name, URL and hash gets from here."""
-    if row.broken.held in HERE or row.broken.listed:
+    if row.broken.listed:
+        return Gets.BROKEN
+    behaviour = behaviour_of(row.location.kind, row.observation.traits)
+    if behaviour is not None and behaviour.by_url is ByUrl.LISTED:
+        # The bytes may be on its disk: it serves no file that its page does not list.
+        return Gets.ERROR if row.broken.listed is False else Gets.UNKNOWN
+    if behaviour is not None and behaviour.by_url is ByUrl.UPSTREAM:
+        return Gets.UNKNOWN  # the URL is its upstream's
+    if row.broken.held in HERE:
         return Gets.BROKEN
     return Gets.ERROR if row.broken.held is HeldState.NOT_HELD else Gets.UNKNOWN
 

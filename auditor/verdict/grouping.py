@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from auditor.model import (
-    FileHosting,
+    Environment,
+    HeldState,
     KindFacts,
     Lag,
     LagState,
@@ -21,21 +22,23 @@ from auditor.model import (
     Page,
     PageOutcome,
     Role,
+    Selection,
     View,
 )
 from auditor.selection.groups import BEST_MATCH, FIRST_INDEX, Member, merge_pages
-from auditor.verdict.policy import policed
+from auditor.verdict.cells import ChoiceCache
+from auditor.verdict.policed_cells import cells_in_parts
+from auditor.verdict.policy import FLAT_KINDS, Left, leave, parts_of, settings_of
 from auditor.verdict.row import Row
 
-__all__ = ["GROUP", "group_lag", "group_rows", "is_group"]
+__all__ = ["GROUP", "group_cells", "group_lag", "group_rows", "is_group"]
 
 GROUP = "group"
 
-# Kinds that a client is given by --find-links.
-_FLAT_KINDS = frozenset({"wheelhouse"})
-
 # Whose pages a group is judged by; the first of them that is there stands in for the others.
 _VIEWS = (View.PIP, View.PIP_HTML, View.UV, View.POETRY)
+
+_STRENGTH = list(HeldState)  # declared strongest first
 
 _WORST_LAG = (
     LagState.STUCK,
@@ -68,6 +71,49 @@ def group_rows(rows: Sequence[Row]) -> Iterator[tuple[Row, tuple[Row, ...]]]:
             yield _group_row(name, members), tuple(members)
 
 
+def group_cells(group: Row, members: Sequence[Row], cache: ChoiceCache) -> tuple[Selection, ...]:
+    """Return the cells of a group as those see it who install with the settings of its members.
+
+    Empty if they have none.
+    """
+    context, project = group.context, group.context.incident.project
+    settings = {m.location.name: settings_of(m.location, project) for m in members}
+    if not any(each.matter for each in settings.values()):
+        return ()
+
+    def left_in(environment: Environment) -> list[Left]:
+        left = {
+            m.location.name: [
+                leave(
+                    page, settings[m.location.name], m.observation.finished_at, environment, project
+                )
+                for page in m.observation.pages
+            ]
+            for m in members
+        }
+        pages = {name: [each.page for each in found] for name, found in left.items()}
+        merged = _merged(group.location.name, members, pages)
+        return [_left(page, [e for each in left.values() for e in each]) for page in merged]
+
+    asked = [(settings[m.location.name], m.observation.pages) for m in members]
+    parts = parts_of(context, asked)
+    return cells_in_parts(group.observation, context, cache, parts, left_in)
+
+
+def _left(merged: Page, parts: Sequence[Left]) -> Left:
+    """What is left of a page put together; a client that gives up on one part gives up on all."""
+    ours = [each for each in parts if each.page.view is merged.view]
+    stopped = next((each.stopped for each in ours if each.stopped), "")
+    return Left(
+        page=replace(merged, candidates=()) if stopped else merged,
+        seen=sum(each.seen for each in ours),
+        refused=tuple(dict.fromkeys(lost for each in ours for lost in each.refused)),
+        stopped=stopped,
+        doubts=tuple(dict.fromkeys(text for each in ours for text in each.doubts)),
+        doubtful=tuple(dict.fromkeys(c for each in ours for c in each.doubtful)),
+    )
+
+
 def group_lag(own: Lag, members: Sequence[Lag]) -> Lag:
     """Return until when a group that lacks the fix may lack it: as long as its slowest member."""
     if own.state is LagState.CURRENT or not members:
@@ -96,20 +142,14 @@ def _group_row(name: str, members: Sequence[Row]) -> Row:
         observation=_observation(name, members),
         context=first.context,
         cells=(),
+        members=tuple(member.location for member in members),
+        held_by_members=min((member.broken.held for member in members), key=_STRENGTH.index),
     )
 
 
 def _observation(name: str, members: Sequence[Row]) -> Observation:
-    strategies = {member.location.settings.get("index_strategy") for member in members}
-    strategy = BEST_MATCH if BEST_MATCH in strategies else FIRST_INDEX
-    project = members[0].context.incident.project
-    seen = {m.location.name: policed(m.observation, m.location, project) for m in members}
-    asked = {page.view for observation in seen.values() for page in observation.pages}
-    pages = tuple(
-        merge_pages([_member(m, seen, view) for m in members], view, strategy, name)
-        for view in _VIEWS
-        if view in asked
-    )
+    found = {member.location.name: member.observation.pages for member in members}
+    pages = _merged(name, members, found)
     observations = [member.observation for member in members]
     return Observation(
         location=name,
@@ -118,10 +158,23 @@ def _observation(name: str, members: Sequence[Row]) -> Observation:
         outcome=_outcome(pages, observations),
         detail="",
         pages=pages,
-        file_hosting=FileHosting.ELSEWHERE,  # nothing is stored in a group
         started_at=min(observation.started_at for observation in observations),
         finished_at=max(observation.finished_at for observation in observations),
-        notes=(f"What one client gets from {', '.join(seen)} together.",),
+        notes=(f"What one client gets from {', '.join(found)} together.",),
+    )
+
+
+def _merged(
+    name: str, members: Sequence[Row], found: Mapping[str, Sequence[Page]]
+) -> tuple[Page, ...]:
+    """Put together what each member answers, view by view."""
+    strategies = {member.location.settings.get("index_strategy") for member in members}
+    strategy = BEST_MATCH if BEST_MATCH in strategies else FIRST_INDEX
+    asked = {page.view for pages in found.values() for page in pages}
+    return tuple(
+        merge_pages([_member(m, found, view) for m in members], view, strategy, name)
+        for view in _VIEWS
+        if view in asked
     )
 
 
@@ -133,11 +186,11 @@ def _outcome(pages: Sequence[Page], observations: Sequence[Observation]) -> Outc
     return next(o.outcome for o in observations if o.outcome is not Outcome.ABSENT)
 
 
-def _member(row: Row, seen: Mapping[str, Observation], view: View) -> Member:
+def _member(row: Row, found: Mapping[str, Sequence[Page]], view: View) -> Member:
     """Return a member as a client class sees it: where it was asked once only, all see the same."""
-    pages = seen[row.location.name].pages
-    found = next((page for page in pages if page.view is view), None)
-    is_flat = row.location.kind in _FLAT_KINDS
-    if found is None and (is_flat or len({page.view for page in pages}) == 1):
-        found = next(iter(pages), None)
-    return Member(row.location.name, found, is_flat)
+    pages = found[row.location.name]
+    page = next((page for page in pages if page.view is view), None)
+    is_flat = row.location.kind in FLAT_KINDS
+    if page is None and (is_flat or len({page.view for page in pages}) == 1):
+        page = next(iter(pages), None)
+    return Member(row.location.name, page, is_flat)

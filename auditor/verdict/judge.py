@@ -25,15 +25,18 @@ from auditor.verdict.aftermath import World
 from auditor.verdict.cells import ChoiceCache, cells_of
 from auditor.verdict.context import Context
 from auditor.verdict.counterfactual import counterfactuals_of
-from auditor.verdict.grouping import group_lag, group_rows, is_group
+from auditor.verdict.grouping import group_cells, group_lag, group_rows, is_group
 from auditor.verdict.incident_check import check_incident
 from auditor.verdict.lag import lag_of
 from auditor.verdict.missing import as_known
 from auditor.verdict.notices import notices_of
-from auditor.verdict.policy import policed, policed_lag
+from auditor.verdict.policed_cells import policed_cells
+from auditor.verdict.policy import settings_of
 from auditor.verdict.remedies import remedies_of
+from auditor.verdict.roles import with_seen_roles
 from auditor.verdict.row import Row
 from auditor.verdict.rules import RULES, Ruling, apply_rules
+from auditor.verdict.rules_settings import policed_lag
 from auditor.verdict.rules_vantages import vantage_findings
 from auditor.verdict.summary import fails, summarise, summarise_deletion
 
@@ -92,6 +95,7 @@ def _judge_incident(
     if must_be_known:
         _demand_known(incident, ours)
     ours = [*ours, *_unobserved(plan, incident, ours)]
+    plan = with_seen_roles(plan, ours)
     rows, context = _rows(plan, incident, ours)
     worlds = _worlds(rows)
     judged = [
@@ -152,7 +156,9 @@ def _groups(
     lags = {(v.location.name, v.vantage): v.lag for v in judged}
     found, cache = [], ChoiceCache()
     for bare, members in group_rows(rows):
-        row = replace(bare, cells=cells_of(bare.observation, bare.context, cache))
+        cells = cells_of(bare.observation, bare.context, cache)
+        policed = group_cells(bare, members, cache)
+        row = replace(bare, cells=policed or cells, bare_cells=cells if policed else ())
         verdict = _verdict(row, rules, worlds[row.observation.vantage])
         lag = group_lag(verdict.lag, [lags[_row_key(member)] for member in members])
         found.append(replace(verdict, lag=lag))
@@ -160,15 +166,18 @@ def _groups(
 
 
 def _row(location: Location, observation: Observation, context: Context, cache: ChoiceCache) -> Row:
-    return Row(
+    cells = cells_of(observation, context, cache) if observation.pages else ()
+    row = Row(
         location=location,
         kind=context.kind_of(location),
         observation=observation,
         context=context,
-        cells=cells_of(policed(observation, location, context.incident.project), context, cache)
-        if observation.pages
-        else (),
+        cells=cells,
     )
+    if not cells or not settings_of(location, context.incident.project).matter:
+        return row
+    policed = policed_cells(observation, location, context, cache)
+    return replace(row, cells=policed, bare_cells=cells)
 
 
 def _verdict(

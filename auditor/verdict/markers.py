@@ -10,7 +10,7 @@ from packaging.markers import InvalidMarker, Marker, UndefinedComparison
 
 from auditor.model import Environment
 
-__all__ = ["holds_in"]
+__all__ = ["holds_in", "is_decided"]
 
 _VARIABLE = re.compile(r"\b[a-z][a-z_.]*\b")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -34,6 +34,21 @@ def holds_in(marker: str, environments: Sequence[Environment]) -> tuple[Environm
     """
     everywhere = tuple(environments)
     return _holds(marker, everywhere) if marker else everywhere
+
+
+@lru_cache(maxsize=1024)
+def is_decided(marker: str, environment: Environment) -> bool:
+    """Say whether an environment tells if a marker holds in it: nothing else is asked for."""
+    if not marker:
+        return True
+    known = _values(environment)
+    try:
+        if len(marker) > _MAX_CHARS or not _variables(str(Marker(marker))) <= set(known):
+            return False
+        Marker(marker).evaluate(known)
+    except (InvalidMarker, UndefinedComparison, KeyError, RecursionError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)

@@ -9,6 +9,7 @@ from auditor.model.filename import version_in
 from auditor.verdict.lag import lag_of
 from auditor.verdict.row import Row
 from auditor.verdict.rules_bundles import remove_suspects
+from auditor.verdict.rules_settings import settings_remedies
 
 __all__ = ["remedies_of"]
 
@@ -16,8 +17,12 @@ __all__ = ["remedies_of"]
 def remedies_of(row: Row, status: Status) -> tuple[Remedy, ...]:
     """The remedies that this location's kind declares for its verdict.
 
-    A place that is late within its normal lag needs no operator, only time.
+    A place that is late within its normal lag needs no operator, only time; and nobody can change
+    there what those who install from it have set themselves.
     """
+    own = tuple(settings_remedies(row)) if status in (Status.BEHIND, Status.EXPOSED) else ()
+    if own and row.is_kept_back_by_settings:
+        return own
     declared = tuple(
         _fill(template, row)
         for template in row.kind.remedies
@@ -29,8 +34,8 @@ def remedies_of(row: Row, status: Status) -> tuple[Remedy, ...]:
             command=f"# wait until {lag.latest_by:%Y-%m-%d %H:%M} UTC, then audit again",
             effect="this delay is normal here; if the fix is still missing then, do as follows",
         )
-        return (wait, *declared)
-    return (*remove_suspects(row), *declared)
+        return (wait, *own, *declared)
+    return (*remove_suspects(row), *own, *declared)
 
 
 def _project_page(row: Row) -> str:
@@ -47,6 +52,8 @@ def _applies(template: RemedyTemplate, row: Row) -> bool:
     forms = {pin.form for pin in row.observation.pins}
     if template.forms and not forms & set(template.forms):
         return False
+    if not _fits(template, row):
+        return False
     location = row.location
     named = {
         "{file}": _file(row),
@@ -56,6 +63,16 @@ def _applies(template: RemedyTemplate, row: Row) -> bool:
         "{page}": location.url,
     }
     return all(named[key] for key in named if key in template.command)
+
+
+def _fits(template: RemedyTemplate, row: Row) -> bool:
+    """Whether it is for what runs here, and for bytes that lie as they do here."""
+    named = {trait for each in row.kind.remedies for trait in each.traits}
+    known = named & set(row.observation.traits)
+    if template.traits and known and not known & set(template.traits):
+        return False
+    held = {h.state for h in row.observation.holdings if h.filename in row.broken.files}
+    return not template.states or bool(held & set(template.states))
 
 
 def _file(row: Row) -> str | None:
@@ -80,7 +97,9 @@ def _fill(template: RemedyTemplate, row: Row) -> Remedy:
         "broken": str(line.broken[0]) if line.broken else line.broken_text,
         "file": _file(row) or "",
     }
-    command = template.command
+    endpoint = str(row.location.settings.get("endpoint_url") or "")
+    option = f"--endpoint-url {shlex.quote(endpoint)} " if endpoint else ""
+    command = template.command.replace("{endpoint_option}", option)
     for key, value in values.items():
         # File names come from mirrors: what a reader will paste into a shell is quoted.
         command = command.replace(f"{{{key}}}", shlex.quote(value) if value else "…")

@@ -48,6 +48,10 @@ class Row:
         observation: the facts.
         context: what the rows of this incident share.
         cells: what each client in each environment would choose.
+        bare_cells: the same without the settings of those who install from here; empty if they
+            have none.
+        members: the places of a group; empty for a place.
+        held_by_members: whether they hold the broken bytes; None for a place.
     """
 
     location: Location
@@ -55,6 +59,9 @@ class Row:
     observation: Observation
     context: Context
     cells: tuple[Selection, ...]
+    bare_cells: tuple[Selection, ...] = ()
+    members: tuple[Location, ...] = ()
+    held_by_members: HeldState | None = None
 
     @property
     def is_source(self) -> bool:
@@ -104,6 +111,13 @@ class Row:
     def counting(self) -> tuple[Selection, ...]:
         """The cells that count."""
         return tuple(cell for cell in self.cells if cell.counts)
+
+    @cached_property
+    def is_kept_back_by_settings(self) -> bool:
+        """Whether everybody would get the fix here but for settings of their own."""
+        kept = self.is_index and self.fix.chosen in (FixChosen.SOME, FixChosen.NONE)
+        bare = [cell for cell in self.bare_cells if cell.counts]
+        return kept and _chosen(bare) is FixChosen.ALL
 
     @cached_property
     def trusted_cells(self) -> tuple[Selection, ...]:
@@ -208,6 +222,8 @@ class Row:
 
     def _held(self) -> HeldState:
         """The strongest of what is known of broken bytes at this location."""
+        if self.held_by_members is not None:
+            return self.held_by_members
         states = [h.state for h in self._broken_holdings()]
         if states:
             strongest = min(states, key=_STRENGTH.index)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from auditor.model import Reason, Status
 from auditor.verdict import (
-    policy,
     rules_bundles,
+    rules_held,
     rules_hints,
     rules_index,
     rules_notes,
     rules_pin,
     rules_serials,
+    rules_settings,
     rules_source,
     rules_store,
     rules_vantages,
@@ -39,6 +40,7 @@ RULES: dict[str, Rule] = {
     "digest-missing": rules_index.digest_missing,
     "facts-missing": rules_index.facts_missing,
     "not-observed": rules_index.not_observed,
+    "constraints-unread": rules_settings.constraints_unread,
     "undecided": rules_index.undecided,
     "store-exposed": rules_store.exposed,
     "store-doubtful": rules_store.doubtful,
@@ -74,16 +76,22 @@ RULES: dict[str, Rule] = {
     "stale-page": rules_notes.stale_page,
     "fix-not-listed": rules_notes.fix_not_listed,
     "fix-rejected": rules_notes.fix_rejected,
-    "fix-cooling-down": policy.cooling_down,
-    "fix-capped": policy.capped,
+    "fix-cooling-down": rules_settings.cooling_down,
+    "fix-capped": rules_settings.capped,
+    "client-settings": rules_settings.client_settings,
     "yank-lost": rules_notes.yank_lost,
     "broken-listed": rules_notes.broken_listed,
-    "broken-held": rules_notes.broken_held,
-    "held-unknown": rules_notes.held_unknown,
-    "corrupt": rules_notes.corrupt,
+    "broken-held": rules_held.broken_held,
+    "held-unknown": rules_held.held_unknown,
+    "corrupt": rules_held.corrupt,
     "redirected": rules_notes.redirected,
     "hinted": rules_hints.hinted,
 }
+
+
+# Where the bytes are in doubt, no sentence may say in the same breath that all is well.
+_DOUBTS = frozenset({"tampered", "hash-conflict", "digest-missing"})
+_PRAISE = frozenset({"clean", "rolled-forward"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,8 @@ class Judgement:
 def apply_rules(row: Row, rules: Iterable[Callable[[Row], Iterator[Ruling]]]) -> Judgement:
     """Let every rule look at a row, and take the worst of what they say."""
     rulings = [ruling for rule in rules for ruling in rule(row)]
+    if any(r.reason.code in _DOUBTS and r.status is not None for r in rulings):
+        rulings = [r for r in rulings if r.reason.code not in _PRAISE]
     decisive = [r for r in rulings if r.status is not None]
     if not decisive:
         rulings.append(_undetermined())

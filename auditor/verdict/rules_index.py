@@ -216,7 +216,8 @@ def undecided(row: Row) -> Iterator[Ruling]:
     if cells:
         yield ruling(
             "undecided",
-            "A fact is missing that decides what an installer gets here.",
+            f"A fact is missing that decides what an installer gets here: "
+            f"{names(c.reason for c in cells)}.",
             status=Status.UNKNOWN,
             expected="version, yank and requires-python of every file that could win",
             observed=names(c.reason for c in cells),

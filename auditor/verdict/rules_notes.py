@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from auditor.model import (
     Choice,
-    FileHosting,
-    HeldState,
     Page,
     PageOutcome,
     RejectionCode,
@@ -21,13 +19,10 @@ from auditor.verdict.row import Row, Signature
 from auditor.verdict.ruling import Ruling, evidence_of, names, ruling
 
 __all__ = [
-    "broken_held",
     "broken_listed",
-    "corrupt",
     "fix_not_listed",
     "fix_rejected",
     "flapping",
-    "held_unknown",
     "redirected",
     "serial_behind",
     "serial_fake",
@@ -218,50 +213,6 @@ def broken_listed(row: Row) -> Iterator[Ruling]:
         )
 
 
-def broken_held(row: Row) -> Iterator[Ruling]:
-    """Broken bytes are here."""
-    for state, code in (
-        (HeldState.HELD, "broken-held"),
-        (HeldState.STORED_ONCE, "broken-held"),
-        (HeldState.SHADOWED, "broken-orphaned"),
-    ):
-        if row.broken.held is state:
-            how = {h.how for h in row.observation.holdings if h.state is state}
-            yield ruling(
-                code,
-                f"The broken bytes are here ({state.value}).",
-                expected="no broken artifact",
-                observed=f"{names(row.broken.files)}: {names(sorted(how))}",
-                evidence=(e for h in row.observation.holdings for e in h.evidence),
-            )
-
-
-def held_unknown(row: Row) -> Iterator[Ruling]:
-    """It is not known whether the broken bytes are here."""
-    if row.broken.held is HeldState.UNKNOWN and row.is_index:
-        why = names(h.how for h in row.observation.holdings if h.state is HeldState.UNKNOWN)
-        yield ruling(
-            "held-unknown",
-            "Whether this place itself holds the broken bytes cannot be learnt without risk: "
-            "asking a cache for a file may make it fetch and keep it.",
-            expected="held or not held",
-            observed=why or _why_unknown(row.observation.file_hosting),
-        )
-
-
-def corrupt(row: Row) -> Iterator[Ruling]:
-    """A copy here is damaged: it accuses nobody, and nobody can install it."""
-    damaged = [h for h in row.observation.holdings if h.intact is False]
-    if damaged:
-        yield ruling(
-            "corrupt",
-            "A copy here is damaged or cut short; it is not held to be tampered with.",
-            expected="files that open as what their names say",
-            observed=names(h.filename for h in damaged),
-            evidence=(e for h in damaged for e in h.evidence),
-        )
-
-
 def redirected(row: Row) -> Iterator[Ruling]:
     """The answer came from another place than the one that was asked."""
     moved = [p for p in row.usable_pages if p.final_url and p.final_url != p.url]
@@ -347,9 +298,3 @@ def _newest(page: Page) -> str:
 
 def _source_name(row: Row) -> str:
     return row.context.source.name if row.context.source else "the source"
-
-
-def _why_unknown(hosting: FileHosting) -> str:
-    if hosting is FileHosting.HERE:
-        return "it serves its files itself, and its software is not recognised"
-    return f"files are hosted: {hosting.value}"

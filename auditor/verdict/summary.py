@@ -270,10 +270,11 @@ def _deletion_sentence(context: Context, verdicts: Sequence[Verdict], count: Cou
         if Action.DELETED in v.counterfactuals
     )
     where = f"at {source.name}" if source else "at the source"
-    text = (
-        f"Deleting {broken} {where} acts on one place; "
-        f"{len(others)} of the {_places(len(holding))} that list or hold it are elsewhere"
-    )
+    text = f"Deleting {broken} {where} acts on one place; "
+    if others:
+        text += f"{len(others)} of the {_places(len(holding))} that list or hold it are elsewhere"
+    else:
+        text += "no other audited place is known to list or hold it"
     if count["remain"]:
         text += f", {count['remain']} would certainly keep it"
     if count["later"]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from auditor.model import Finding, Outcome, Role, Severity, Verdict, Whose
 from auditor.verdict.context import Context
+from auditor.verdict.rules_settings import CLIENT_SETTINGS
 from auditor.verdict.ruling import names
 from auditor.verdict.source_state import SourceState
 
@@ -34,7 +35,7 @@ def whose_of(
         return Whose.UNKNOWN, "The source could not be read, so the fault cannot be placed."
     if _is_cdn(context, source, failing):
         return Whose.CDN, _cdn_text(source)
-    at_source = [v for v in source if v in failing]
+    at_source = [v for v in source if v in failing and not _is_by_settings(v)]
     if at_source or any(f.failing for f in findings):
         return Whose.UPLOAD, _upload_text(at_source, findings)
     return _of_copies(context, failing)
@@ -68,7 +69,7 @@ def _upload_text(at_source: Sequence[Verdict], findings: Sequence[Finding]) -> s
 
 
 def _of_copies(context: Context, failing: Sequence[Verdict]) -> tuple[Whose, str]:
-    mirrors = [v for v in failing if _copies(v, context)]
+    mirrors = [v for v in failing if _copies(v, context) and not _is_by_settings(v)]
     clients = [v for v in failing if v not in mirrors]
     source = context.source.name if context.source else "the source"
     if mirrors:
@@ -78,12 +79,23 @@ def _of_copies(context: Context, failing: Sequence[Verdict]) -> tuple[Whose, str
             f"It is neither the upload nor the source ({source}), where everybody gets the fix: "
             f"{count} {be} not in step with it ({names(_names(mirrors))}){also}."
         )
+    by_settings = [v for v in clients if _is_by_settings(v)]
+    if by_settings and len(by_settings) == len(clients):
+        return Whose.CLIENT, (
+            "Neither the upload nor a mirror is at fault: only settings of those who install keep "
+            f"the fix from them ({names(_names(clients))})."
+        )
     if clients:
         return Whose.CLIENT, (
             "Neither the upload nor a mirror is at fault: only places that clients keep for "
             f"themselves fail ({names(_names(clients))})."
         )
     return Whose.NONE, ""
+
+
+def _is_by_settings(verdict: Verdict) -> bool:
+    """Whether a place has the fix for everybody, but for what they have set themselves."""
+    return any(reason.code == CLIENT_SETTINGS for reason in verdict.reasons)
 
 
 def _copies(verdict: Verdict, context: Context) -> bool:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditor.model.requirement_lines import UnknownCoding, decoded
 from probes.kit.disk import NotReadable, list_directory, local_path, read_regular
 from probes.locks.entries import Damaged, LockReading, bounded
-from probes.locks.lines import decoded
 from probes.locks.pipfile import read_pipfile_lock
 from probes.locks.requirements import Includes, read_requirements
 from probes.locks.tables import read_pdm, read_poetry, read_pylock, read_uv
@@ -108,7 +108,7 @@ def read_lock(
         return LockFile(path, problem=problem, denied=True)
     except OSError as error:
         return LockFile(path, problem=f"{path}: {error.strerror or error}")
-    except (NotReadable, UnicodeDecodeError) as error:
+    except (NotReadable, UnknownCoding, UnicodeDecodeError) as error:
         return LockFile(path, problem=f"{path}: {error}")
     except Damaged as error:
         return LockFile(path, problem=str(error))

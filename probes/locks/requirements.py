@@ -13,6 +13,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from auditor.model import Pin, PinnedFile, PinState
 from auditor.model.filename import version_in
+from auditor.model.requirement_lines import logical_lines
+from auditor.model.requirement_options import NotUnderstood, Options, read_options
 from probes.kit.redaction import redact_text, redact_url
 from probes.locks.addresses import Address
 from probes.locks.entries import (
@@ -24,8 +26,6 @@ from probes.locks.entries import (
     is_file,
     is_named,
 )
-from probes.locks.lines import logical_lines
-from probes.locks.options import NotUnderstood, Options, read_options
 
 __all__ = ["Includes", "read_requirements"]
 

@@ -64,6 +64,28 @@ def test_constraints_are_read_once_and_travel_with_the_plan(tmp_path: Path) -> N
     assert "constraints" in show(found)
 
 
+def test_what_could_not_be_read_of_constraints_travels_too(tmp_path: Path) -> None:
+    (tmp_path / "caps.txt").write_bytes("-c more.txt\nbroken-pkg==${V}\n".encode("utf-16"))
+    (tmp_path / "more.txt").write_text("broken-pkg<1.2.4\n-c none.txt\n", encoding="utf-8")
+    found = resolved(place("a", 'constraints = "caps.txt"'), tmp_path)
+    settings = found.plan.locations[0].settings
+    unread = str(settings["constraints_unread"]).splitlines()
+
+    assert settings["constrained"] == "broken-pkg <1.2.4"
+    assert [line.partition(": ")[0] for line in unread] == [
+        f"{tmp_path / 'more.txt'}:2",
+        f"{tmp_path / 'caps.txt'}:2",
+    ]
+    assert "constraints_unread" not in show(found)
+
+
+def test_constraints_in_a_coding_that_is_none_are_told(tmp_path: Path) -> None:
+    (tmp_path / "caps.txt").write_bytes(b"# coding: nonsense\nbroken-pkg<1.2.4\n")
+
+    with pytest.raises(ConfigError, match="coding 'nonsense' is not known"):
+        resolved(place("a", 'constraints = "caps.txt"'), tmp_path)
+
+
 def test_a_configuration_that_is_shown_means_the_same(tmp_path: Path) -> None:
     more = 'exclude_newer = "7 days"\ngroup = "ci"\nindex_strategy = "unsafe-best-match"'
     found = resolved(place("a", more), tmp_path)

@@ -36,6 +36,7 @@ def test_a_bucket_and_its_url_are_one_place(resolve_text: Resolve, lines: tuple[
         "prefix": "prod/",
         "region": "eu-central-1",
         "list_all": True,
+        "role_open": True,
     }
 
 
@@ -43,6 +44,15 @@ def test_a_bucket_needs_no_prefix_and_may_be_an_index(resolve_text: Resolve) -> 
     found = bucket(resolve_text, 'bucket = "wheels"', 'role = "index"')
 
     assert (found.url, found.role) == ("s3://wheels/", Role.INDEX)
+    assert "role_open" not in found.settings
+
+
+def test_what_is_in_a_bucket_decides_on_its_role_only_where_none_is_given(
+    resolve_text: Resolve,
+) -> None:
+    said = bucket(resolve_text, 'bucket = "wheels"', 'role = "store"')
+    optional = bucket(resolve_text, 'bucket = "wheels"', "required = false")
+    assert (said.settings.get("role_open"), optional.settings.get("role_open")) == (None, False)
 
 
 def test_the_command_line_names_a_bucket() -> None:

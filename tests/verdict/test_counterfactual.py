@@ -301,3 +301,12 @@ def test_when_pages_change_behind_nginx_is_known_by_its_directory_or_its_operato
     assert after(read, "edge").when == NOW + timedelta(seconds=1200)
     told = judged(mirror, (replace(edge, expected_lag_s=60.0), seen("edge", FROM_AFAR, *STORED)))
     assert after(told, "edge").when == NOW + timedelta(seconds=660)
+
+
+def test_bytes_on_a_disk_that_are_not_served_are_no_answer_to_a_lock() -> None:
+    files = (GOOD, FIX)
+    proxy = place("proxy", "proxpi"), seen("proxy", (), held(HeldState.HELD), files=files)
+    found = judged(proxy, at_source=source(page(files)))
+    deleted = after(found, "proxy")
+    assert (deleted.when, deleted.held) == (When.ALREADY, HeldState.HELD)
+    assert deleted.hash_locked_gets is Gets.ERROR

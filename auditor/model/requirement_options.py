@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NoReturn
 
-from auditor.errors import ProbeError
-
 __all__ = ["NotUnderstood", "Options", "read_options"]
 
 # Splitting at quotes takes a microsecond per character.
@@ -41,9 +39,11 @@ _VALUES = (
     ("", "--build-option", "other"),
 )
 _FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
+# Options that change what is chosen from a page, or whether it is looked at.
+_CHOOSING = ("--no-binary", "--only-binary", "--all-releases", "--only-final")
 
 
-class NotUnderstood(ProbeError):
+class NotUnderstood(ValueError):
     """A line with options that pip would refuse, or of which we cannot tell what it does."""
 
 
@@ -56,6 +56,7 @@ class Options:
         editables: projects to be installed from a source tree.
         sources: indexes and the like, as written.
         hashes: texts such as `sha256:…`.
+        choosing: options that change what is chosen from a page, by their full names.
     """
 
     requirements: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ class Options:
     editables: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
+    choosing: tuple[str, ...] = ()
 
 
 class _Parser(optparse.OptionParser):
@@ -75,9 +77,10 @@ def _parser() -> _Parser:
     parser = _Parser(add_help_option=False, usage="")
     for short, long, name in _VALUES:
         words = (short, long) if short else (long,)
-        parser.add_option(*words, dest=name, action="append", default=[])
+        dest = long if long in _CHOOSING else name
+        parser.add_option(*words, dest=dest, action="append", default=[])
     for flag in _FLAGS:
-        parser.add_option(flag, dest="flag", action="store_true")
+        parser.add_option(flag, dest=flag, action="store_true")
     return parser
 
 
@@ -95,7 +98,9 @@ def read_options(text: str) -> Options:
     if len(left) > _MAX_WORDS:
         raise NotUnderstood(f"more than {_MAX_WORDS} words of options")
     values = optparse.Values(
-        {name: [] for _, _, name in _VALUES} | {"flag": None},
+        {name: [] for _, _, name in _VALUES}
+        | dict.fromkeys(_FLAGS)
+        | {name: [] for name in _CHOOSING},
     )
     _, positional = _parser().parse_args(left, values)
     if positional:
@@ -106,6 +111,7 @@ def read_options(text: str) -> Options:
         editables=tuple(values.editables),
         sources=tuple(values.sources),
         hashes=(*hashes, *(h for h in values.hashes if h not in hashes)),
+        choosing=tuple(name for name in (*_FLAGS, *_CHOOSING) if getattr(values, name)),
     )
 
 

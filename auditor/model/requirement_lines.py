@@ -9,9 +9,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from probes.kit.disk import NotReadable
-
-__all__ = ["decoded", "logical_lines"]
+__all__ = ["UnknownCoding", "decoded", "logical_lines"]
 
 # UTF-32's mark begins with UTF-16's, so that the longer ones come first.
 _MARKS = (
@@ -29,6 +27,10 @@ _TEXT_CODECS_ASIA = ("shift_jis", "euc_", "iso2022")
 _COMMENT = re.compile(r"(?:^|\s)#")
 
 
+class UnknownCoding(ValueError):
+    """A file declares a coding that is none of text; the text names it."""
+
+
 def decoded(content: bytes) -> str:
     """Return the text of a requirements file: by its mark, its declaration, else as UTF-8.
 
@@ -36,7 +38,7 @@ def decoded(content: bytes) -> str:
     versions and digests are ASCII.
 
     Raises:
-        NotReadable: it declares a coding that is none of text.
+        UnknownCoding: it declares a coding that is none of text.
         UnicodeDecodeError: it is not in the coding that it declares.
     """
     for mark, coding in _MARKS:
@@ -55,9 +57,9 @@ def _text_codec(name: str) -> str:
     try:
         found = codecs.lookup(name).name
     except LookupError as error:
-        raise NotReadable(f"its declared coding {name!r} is not known") from error
+        raise UnknownCoding(f"its declared coding {name!r} is not known") from error
     if not found.startswith((*_TEXT_CODECS, *_TEXT_CODECS_ASIA)):
-        raise NotReadable(f"its declared coding {name!r} is none of text files")
+        raise UnknownCoding(f"its declared coding {name!r} is none of text files")
     return found
 
 
