@@ -1,4 +1,4 @@
-"""One line on the terminal for each place that is finished, and the slowest at the end."""
+"""A line for each place that is finished, one for those awaited, the slowest at the end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from auditor.cli.awaited import Awaited, can_rewrite
 from auditor.cli.messages import say
 from auditor.engine import Event
 from auditor.model import Observation
@@ -34,17 +35,24 @@ class Progress:
         self._said_at_s = 0.0
         self._verbose = verbose
         self._slowest: tuple[float, str] | None = None
+        self._awaited = Awaited() if can_rewrite() else None
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
-        if event.observation is None:
-            return
         name = f"{event.incident}: {event.location}" if self._several else event.location
+        if event.observation is None:
+            if self._awaited is not None:
+                self._awaited.started(name)
+            return
+        if self._awaited is not None:
+            self._awaited.finished(name)
         seconds = duration_s(event.observation)
         self._slowest = max(self._slowest or (0.0, name), (seconds, name))
         if event.total > MANY and not self._is_time(event):
             return
         total = str(event.total)
+        if self._awaited is not None:
+            self._awaited.erase()
         say(
             f"[{event.done:>{len(total)}}/{total}] {name}: {event.observation.outcome.value}, "
             f"{seconds:.2f} s{self._detail(event.observation)}"
@@ -52,6 +60,8 @@ class Progress:
 
     def finish(self) -> None:
         """Name the slowest place."""
+        if self._awaited is not None:
+            self._awaited.end()
         if self._slowest is not None:
             say(f"slowest: {self._slowest[1]}, {self._slowest[0]:.2f} s")
 
