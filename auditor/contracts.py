@@ -297,6 +297,9 @@ class ProbeKind:
         unverified: what it relies on that no test of this version has seen on the real thing.
         recognises: whether something on disk is a place of this kind, from its names and, of a
             file, its first bytes; None: it is never found by a scan.
+        doubts: of a file that no kind recognises: why it could be a place of this kind all the
+            same, in words that follow its path; "": it is none. A scan tells them, and is
+            inconclusive. None: it has no doubts.
         owns_subtree: whether nothing else is looked for below such a place.
         owns: whether nothing else is looked for below a directory, recognised or not; None: as
             `owns_subtree` says of each that is recognised.
@@ -320,6 +323,7 @@ class ProbeKind:
     verified: str = ""
     unverified: tuple[str, ...] = ()
     recognises: Recognise | None = None
+    doubts: Callable[[Met], str] | None = None
     owns_subtree: bool = True
     owns: Recognise | None = None
     revision: int = API_REVISION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,12 +82,17 @@ def _linked_elsewhere(
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """What lies in a directory: names of directories, files, and links to either."""
+    """What lies in a directory: names of directories, files, and links to either.
+
+    Attributes:
+        unknown: names of what cannot be told to be either, each with the cause.
+    """
 
     directories: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     linked_directories: list[str] = field(default_factory=list)
     linked_files: list[str] = field(default_factory=list)
+    unknown: list[tuple[str, str]] = field(default_factory=list)
 
     def names(self) -> frozenset[str]:
         """All of them, as a kind is shown them."""
@@ -125,6 +131,7 @@ class _Walk:
                 self.found.unread.append(f"{path}: {error.strerror or error}")
                 continue
             self.found.directories += 1
+            self.found.unread += (f"{path / name}: {cause}" for name, cause in listing.unknown)
             if not self._meet_directory(path, listing):
                 pending += ((path / n, depth + 1) for n in listing.directories if _enters(path, n))
 
@@ -140,7 +147,7 @@ class _Walk:
         for name in listing.files:
             self.meet_file(path / name, others)
         for name in listing.linked_files:
-            self.linked += [Recognised(k.name, path / name) for k in _asked(path / name, others)]
+            self._meet_link(path / name, others)
         for name in listing.linked_directories:
             self._pass_over(path / name)
         return False
@@ -148,19 +155,37 @@ class _Walk:
     def meet_file(self, path: Path, kinds: Sequence[ProbeKind]) -> None:
         """Ask these kinds whether a file is a place of theirs."""
         self.found.files += 1
-        self.found.places += [Recognised(kind.name, path) for kind in _asked(path, kinds)]
+        places = [Recognised(kind.name, path) for kind in _asked(path, kinds)]
+        self.found.places += places
+        if not places:
+            self._doubt(path)
+
+    def _meet_link(self, path: Path, kinds: Sequence[ProbeKind]) -> None:
+        places = [Recognised(kind.name, path) for kind in _asked(path, kinds)]
+        self.linked += places
+        if not places and self._leads_out(path):
+            self._doubt(path)
+
+    def _doubt(self, path: Path) -> None:
+        """Tell of a file that nobody recognises, and that could be a place all the same."""
+        met = Met(path)
+        doubts = (kind.doubts(met) for kind in self.kinds if kind.doubts is not None)
+        if cause := next(filter(None, doubts), ""):
+            self.found.unread.append(f"{path}: {cause}")
 
     def _pass_over(self, link: Path) -> None:
         """Tell of a link to a directory, unless that is met anyway."""
-        if link.name in _PASSED_OVER:
-            return
+        if link.name not in _PASSED_OVER and self._leads_out(link):
+            text = f"{link}: a link to {link.resolve()}; name that to have it looked at"
+            self.found.unread.append(text)
+
+    def _leads_out(self, link: Path) -> bool:
+        """Whether what it leads to is met under no name of its own."""
         try:
             target = link.resolve()
         except (OSError, RuntimeError):  # a loop
-            return
-        if not any(target.is_relative_to(top) for top in self.tops):
-            text = f"{link}: a link to {target}; name that to have it looked at"
-            self.found.unread.append(text)
+            return False
+        return not any(target.is_relative_to(top) for top in self.tops)
 
 
 def _enters(path: Path, name: str) -> bool:
@@ -173,12 +198,21 @@ def _listed(path: Path) -> _Listing:
     listing = _Listing()
     with os.scandir(path) as entries:
         for entry in entries:
-            is_link = entry.is_symlink()
-            if entry.is_dir():
-                (listing.linked_directories if is_link else listing.directories).append(entry.name)
-            elif entry.is_file():
-                (listing.linked_files if is_link else listing.files).append(entry.name)
+            try:
+                _sort(entry, listing)
+            except OSError as error:
+                # A link that leads to itself leads nowhere; of anything else, it is not known.
+                if error.errno != errno.ELOOP:
+                    listing.unknown.append((entry.name, error.strerror or str(error)))
     return listing
+
+
+def _sort(entry: os.DirEntry[str], listing: _Listing) -> None:
+    is_link = entry.is_symlink()
+    if entry.is_dir():
+        (listing.linked_directories if is_link else listing.directories).append(entry.name)
+    elif entry.is_file():
+        (listing.linked_files if is_link else listing.files).append(entry.name)
 
 
 def _owns(kind: ProbeKind, met: Met, claiming: Sequence[ProbeKind]) -> bool:

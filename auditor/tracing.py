@@ -5,9 +5,8 @@ Pure. A trace does not judge: it orders what was observed by how well it explain
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from auditor.model import (
     Candidate,
@@ -20,89 +19,16 @@ from auditor.model import (
     Role,
     parse_version,
 )
+from auditor.traces import Bytes, Copy, Place, Trace, as_document
 
-__all__ = ["Bytes", "Copy", "Place", "Trace", "as_document", "trace"]
+__all__ = ["Bytes", "Copy", "Place", "Trace", "as_document", "best_of", "by_bytes_alone", "trace"]
 
 _HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
 _UNNAMED = "no digest was given to compare: name the file, or sha256:HEX"
 _CLIENT_CACHES = frozenset({"pip-cache", "uv-cache", "poetry-cache", "pdm-cache"})
 
-
-class Bytes(StrEnum):
-    """How what a place has compares with the copy."""
-
-    SAME = "same bytes"
-    OTHER = "other bytes"
-    UNCOMPARED = "that version, bytes not compared"
-    NONE = "no"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
-    """What is traced.
-
-    Attributes:
-        project: normalised name.
-        version: None if only a digest is known.
-        filename: None if it is not known.
-        sha256: None if only a version is known.
-    """
-
-    project: str
-    version: str | None = None
-    filename: str | None = None
-    sha256: str | None = None
-
-    @property
-    def label(self) -> str:
-        """How a reader calls it."""
-        name = self.filename or (f"{self.project} {self.version}" if self.version else self.project)
-        return f"{name} (sha256:{self.sha256})" if self.sha256 else name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One location, and what it has of the copy.
-
-    Attributes:
-        location: where.
-        outcome, detail: how looking ended.
-        lists, holds: what of it is on offer, and what lies there.
-        state: of what lies there.
-        urls: under which it is offered.
-        forced_by: lock entries and the like that name these bytes or that version.
-        rank: how well it explains the copy, 1 for best; None: it does not.
-        why: the reason for that, in words.
-    """
-
-    location: Location
-    outcome: Outcome
-    detail: str
-    lists: Bytes
-    holds: Bytes
-    state: HeldState
-    urls: tuple[str, ...] = ()
-    forced_by: tuple[str, ...] = ()
-    rank: int | None = None
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """The answer.
-
-    Attributes:
-        copy: what was traced.
-        places: those that explain it first, then the others as they were given.
-        sentence: the answer in one sentence.
-        at_source: what the source still has of it, in words.
-    """
-
-    copy: Copy
-    places: tuple[Place, ...]
-    sentence: str
-    at_source: str
+# They keep wheels unpacked, which have no digest: only a project's name finds them.
+_UNPACKING = frozenset({"uv-cache", "pdm-cache"})
 
 
 def trace(
@@ -134,6 +60,26 @@ def trace(
         sentence=_sentence(copy, by_rank),
         at_source=_told_of_source(at_source),
     )
+
+
+def by_bytes_alone(location: Location) -> str:
+    """Why a place cannot be searched for bytes without a project's name; "" if it can.
+
+    Stores are read as a whole; so is a directory of files. Everything else is asked for a project.
+    """
+    if location.role is Role.STORE or (location.kind == "wheelhouse" and location.path):
+        return ""
+    return "it can only be searched by a project's name; say --project NAME"
+
+
+def best_of(traces: Sequence[Trace]) -> Trace:
+    """Of traces of the same bytes, one per project, return that which explains them.
+
+    If none does, the one in which most is not known.
+    """
+    explained = (t for t in traces if any(place.rank for place in t.places))
+    unread = max(traces, key=lambda t: sum(map(_is_unread, t.places)))
+    return next(explained, unread)
 
 
 def _place(copy: Copy, location: Location, seen: Observation) -> Place:
@@ -216,6 +162,8 @@ def _holds(copy: Copy, held: Sequence[Holding], location: Location, seen: Observ
     if held:
         states = {h.state for h in held}
         return Bytes.NONE if states == {HeldState.NOT_HELD} else Bytes.UNKNOWN
+    if copy.project is None and location.kind in _UNPACKING:
+        return Bytes.UNKNOWN
     return Bytes.NONE if _is_empty(location, seen) else Bytes.UNKNOWN
 
 
@@ -228,7 +176,9 @@ def _compared(digests: Sequence[str | None], copy: Copy) -> Bytes:
 
 def _ranked(copy: Copy, places: Sequence[Place]) -> list[Place]:
     """Give the places that explain the copy their order, each with its reason."""
-    scored = [(score, n) for n, place in enumerate(places) if (score := _score(place)) is not None]
+    scored = [
+        (score, n) for n, place in enumerate(places) if (score := _score(copy, place)) is not None
+    ]
     order = {n: rank for rank, (_, n) in enumerate(sorted(scored), start=1)}
     alone = sum(p.lists is Bytes.SAME or p.holds is Bytes.SAME for p in places) == 1
     return [
@@ -237,19 +187,21 @@ def _ranked(copy: Copy, places: Sequence[Place]) -> list[Place]:
     ]
 
 
-def _score(place: Place) -> int | None:
+def _score(copy: Copy, place: Place) -> int | None:
     """Lower is likelier; equal scores keep the order in which a client asks."""
-    if place.forced_by and place.urls:
-        return 0
+    if place.location.role is Role.PIN:
+        return None  # nothing fetches a file from a lock, an environment or an image
     kind = place.location.kind
-    if kind in _CLIENT_CACHES and place.holds in (Bytes.SAME, Bytes.UNCOMPARED):
-        return 1 if place.holds is Bytes.SAME else 4
+    is_cache = kind in _CLIENT_CACHES
+    if is_cache and place.holds is Bytes.SAME:
+        return 1
     if place.lists is Bytes.SAME:
         return 2
     if place.holds is Bytes.SAME and place.state in _HERE:
         return 3
-    if Bytes.UNCOMPARED in (place.lists, place.holds):
-        return 5
+    # With a digest at hand, what cannot be compared with it explains nothing.
+    if copy.sha256 is None and Bytes.UNCOMPARED in _both(place):
+        return 4 if is_cache and place.holds is Bytes.UNCOMPARED else 5
     return None
 
 
@@ -259,23 +211,37 @@ def _why(copy: Copy, place: Place, *, alone: bool) -> str:
     only = "only this place has these bytes; " if alone and Bytes.SAME in _both(place) else ""
     if place.location.kind in _CLIENT_CACHES and place.holds is Bytes.SAME:
         return f"{only}the client's own cache holds these bytes, and may have asked nobody"
-    if place.forced_by:
-        return f"named by {', '.join(place.forced_by[:3])}"
+    if place.location.role is Role.PIN and _came_through(place):
+        by = f", named by {', '.join(place.forced_by[:3])}" if place.forced_by else ""
+        return f"it came through here{by}; nothing is fetched from such a place"
     if place.lists is Bytes.SAME:
         where = "and has them itself" if place.holds is Bytes.SAME else "its page links to them"
         return f"{only}it lists these very bytes, {where}"
     if place.holds is Bytes.SAME:
         return f"{only}the bytes lie here ({place.state.value}), though no page lists them"
+    return _why_not(copy, place)
+
+
+def _why_not(copy: Copy, place: Place) -> str:
     if place.lists is Bytes.OTHER:
         return "it lists other bytes under that name: not from here"
     if Bytes.UNCOMPARED in _both(place):
         named = "states no digest to compare"
         return f"it has that version, and {named if copy.sha256 else _UNNAMED}"
+    if place.holds is Bytes.OTHER:
+        return "it holds other bytes of that version: not from here"
     if place.lists is Bytes.UNKNOWN:
         return "what it lists could not be read to its end"
+    if copy.project is None and place.location.kind in _UNPACKING:
+        return "what is unpacked here can only be searched by a project's name; say --project NAME"
     if place.holds is Bytes.UNKNOWN:
         return "not listed; what lies here is not known"
     return "it has none of it"
+
+
+def _came_through(place: Place) -> bool:
+    """Whether a lock, an environment or an image has it, or demands it."""
+    return bool(place.forced_by) or place.holds in (Bytes.SAME, Bytes.UNCOMPARED)
 
 
 def _both(place: Place) -> tuple[Bytes, Bytes]:
@@ -284,9 +250,18 @@ def _both(place: Place) -> tuple[Bytes, Bytes]:
 
 def _sentence(copy: Copy, places: Sequence[Place]) -> str:
     found = [place for place in places if place.rank is not None]
+    fault = f"The given file {copy.fault}. " if copy.fault else ""
+    return fault + _origin(copy, places, found)
+
+
+def _origin(copy: Copy, places: Sequence[Place], found: Sequence[Place]) -> str:
     if not found:
         unread = [p.location.name for p in places if _is_unread(p)]
         but = f"; not known of {', '.join(unread[:4])}" if unread else ""
+        through = [
+            p.location.name for p in places if p.location.role is Role.PIN and _came_through(p)
+        ]
+        but += f"; it came through {', '.join(through[:4])}" if through else ""
         return f"None of {len(places)} places is known to list or hold {copy.label}{but}."
     best = found[0]
     others = len(found) - 1
@@ -298,9 +273,11 @@ def _is_unread(place: Place) -> bool:
     """Whether it may have given the copy, for all that is known."""
     if place.outcome not in (Outcome.OBSERVED, Outcome.ABSENT):
         return True
+    if place.location.role is Role.PIN and _came_through(place):
+        return False
     if place.location.role is Role.INDEX:
-        return place.lists is Bytes.UNKNOWN
-    return place.holds is Bytes.UNKNOWN
+        return place.lists in (Bytes.UNKNOWN, Bytes.UNCOMPARED)
+    return place.holds in (Bytes.UNKNOWN, Bytes.UNCOMPARED)
 
 
 def _told_of_source(place: Place | None) -> str:
@@ -322,28 +299,3 @@ def _told_of_source(place: Place | None) -> str:
     if place.holds is Bytes.UNKNOWN:
         return f"{name} does not list it; whether it still serves the file is not known"
     return f"{name} no longer has it: where it came from can be told by copies only"
-
-
-def as_document(found: Trace) -> Mapping[str, object]:
-    """The trace as plain values, for JSON."""
-    return {
-        "copy": asdict(found.copy),
-        "sentence": found.sentence,
-        "at_source": found.at_source,
-        "places": [
-            {
-                "name": place.location.name,
-                "kind": place.location.kind,
-                "locator": place.location.locator,
-                "outcome": place.outcome.value,
-                "lists": place.lists.value,
-                "holds": place.holds.value,
-                "state": place.state.value,
-                "urls": list(place.urls),
-                "forced_by": list(place.forced_by),
-                "rank": place.rank,
-                "why": place.why,
-            }
-            for place in found.places
-        ],
-    }

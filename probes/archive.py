@@ -155,15 +155,30 @@ def _outcome(read: Sequence[ArchiveReading], asked: str) -> tuple[Outcome, str]:
 
 
 def recognises(met: Met) -> bool:
-    """A file that is called like an archive, and holds neither a release nor an image."""
+    """An archive by its name or its first bytes, which holds neither a release nor an image."""
     from probes.archives.nesting import is_archive_name, is_release_name
     from probes.archives.peeking import is_source_archive
+    from probes.archives.unnamed import Opening, opening_of
     from probes.images.opening import is_saved_image
 
     name = met.path.name
-    if met.names is not None or not is_archive_name(name) or is_saved_image(met.path):
+    if met.names is not None:
+        return False
+    if not is_archive_name(name):
+        return opening_of(met.path)[0] is Opening.ARCHIVE
+    if is_saved_image(met.path):
         return False
     return not is_release_name(name) or is_source_archive(met.path) is False
+
+
+def doubts(met: Met) -> str:
+    """What begins as an archive and does not open as one could hold anything."""
+    from probes.archives.nesting import is_archive_name
+    from probes.archives.unnamed import opening_of
+
+    if met.names is not None or is_archive_name(met.path.name):
+        return ""
+    return opening_of(met.path)[1]
 
 
 KIND = ProbeKind(
@@ -174,6 +189,7 @@ KIND = ProbeKind(
     observe=observe,
     syncs=False,
     recognises=recognises,
+    doubts=doubts,
     touches=(
         TouchNote(
             request="read of the archive as a stream",

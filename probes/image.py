@@ -185,6 +185,15 @@ KIND = ProbeKind(
             caution="needs a builder that can squash, or a multi-stage build that copies only "
             "what is installed at the end",
             statuses=(Status.LATENT,),
+            states=(HeldState.SHADOWED,),
+        ),
+        RemedyTemplate(
+            command="# take the COPY or ADD of {file} out of the build, or name the file in "
+            ".dockerignore; then build the image anew",
+            effect="an image without the file",
+            caution="a RUN rm in a later layer only hides it",
+            statuses=(Status.LATENT,),
+            states=(HeldState.HELD,),
         ),
     ),
     verified="umoci 0.4.7; skopeo 1.9.3 (OCI and docker archives)",

@@ -19,6 +19,7 @@ async def observe(assignment: Assignment) -> Observation:
         name="PDM",
         layout=", ".join(sorted(LAYOUT)),
         knows=LAYOUT.__contains__,
+        directory="pdm",
         tells="pdm config cache_dir",
         read=read_cache,
     )

@@ -51,6 +51,7 @@ _CLIENT = Client(
     name="pip",
     layout=", ".join(sorted(_LAYOUT)),
     knows=_LAYOUT.__contains__,
+    directory="pip",
     tells="pip cache dir",
     read=_read,
 )

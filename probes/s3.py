@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from auditor.contracts import Assignment, ProbeKind, Setting, TouchNote
-from auditor.model import Observation, RemedyTemplate, Role, Status, Touch, View
+from auditor.model import HeldState, Observation, RemedyTemplate, Role, Status, Touch, View
+from probes.s3_bucket.traits import UNVERSIONED, VERSIONED
 
 __all__ = ["KIND"]
 
@@ -25,7 +26,10 @@ KIND = ProbeKind(
         Setting(key="prefix", meaning="directory in the bucket below which everything counts"),
         Setting(key="endpoint_url", meaning="server that is not Amazon's own, http(s)://HOST"),
         Setting(key="region", meaning="of the bucket, where boto3's own settings do not say it"),
-        Setting(key="role", meaning="`index` if installers read static index pages in it"),
+        Setting(
+            key="role",
+            meaning="`index` or `store`; without it, what is in it decides",
+        ),
         Setting(
             key="list_all",
             meaning="true: read the list of the whole prefix, in place of the project's names",
@@ -73,24 +77,29 @@ KIND = ProbeKind(
         RemedyTemplate(
             command="# make the static index below {url} anew, and purge {project} in what is in "
             "front of it",
-            effect="lists {fixed}, and no longer what was deleted",
+            effect="lists the fix, and no longer what was deleted",
             caution="until a purge, a delivery network in front keeps the old page for its "
             "Cache-Control",
             statuses=(Status.EXPOSED, Status.BEHIND),
         ),
         RemedyTemplate(
-            command="# find every version of {file} below {url} with `aws s3api "
-            "list-object-versions`, and delete each by `aws s3api delete-object --version-id …`",
+            command="# find every version of {file} below {url} with `aws {endpoint_option}s3api "
+            "list-object-versions`, and delete each by `aws {endpoint_option}s3api delete-object "
+            "--version-id …`",
             effect="removes the bytes, which a deletion without a version only hides",
             caution="direct URLs and lock files that name the file stop working",
-            statuses=(Status.LATENT, Status.ROLLED_FORWARD, Status.TAMPERED),
+            statuses=(Status.EXPOSED, Status.LATENT, Status.ROLLED_FORWARD, Status.TAMPERED),
+            traits=(VERSIONED,),
         ),
         RemedyTemplate(
-            command="aws s3 rm --recursive {url} --exclude '*' --include '*'{file}",
+            command="aws {endpoint_option}s3 rm --recursive {url} --exclude '*' "
+            "--include '*'{file}",
             effect="removes the broken file from what is listed and served",
             caution="in a versioned bucket its bytes stay, as a noncurrent version; afterwards "
             "make the index anew, or installers that choose the file fail",
-            statuses=(Status.EXPOSED, Status.LATENT),
+            statuses=(Status.EXPOSED, Status.LATENT, Status.ROLLED_FORWARD, Status.TAMPERED),
+            traits=(VERSIONED, UNVERSIONED),
+            states=(HeldState.HELD,),
         ),
     ),
     # A bucket does not negotiate: every client gets the same page.

@@ -20,6 +20,7 @@ async def observe(assignment: Assignment) -> Observation:
         name="uv",
         layout="CACHEDIR.TAG, archive-v0, wheels-v8 and the like",
         knows=is_of_uv,
+        directory="uv",
         tells="uv cache dir",
         read=read_cache,
     )

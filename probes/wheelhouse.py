@@ -64,6 +64,7 @@ class _DirectoryReading:
     hidden: Found
     linked: tuple[Candidate, ...]
     faults: tuple[Fault, ...]
+    bundles: str
     notes: tuple[str, ...]
 
 
@@ -102,6 +103,8 @@ async def _observe_directory(assignment: Assignment, path: Path) -> Observation:
 
 def _read(path: Path, assignment: Assignment, stop: threading.Event) -> _DirectoryReading:
     """Read a directory as pip reads it for --find-links: not its subdirectories."""
+    from probes.find_links.bundles import bundles_among
+
     project = assignment.incident.project
     names: tuple[str, ...]
     is_file = path.is_file()
@@ -114,6 +117,7 @@ def _read(path: Path, assignment: Assignment, stop: threading.Event) -> _Directo
     files = tuple(read_distribution(directory / name, project, stop) for name in ours)
     others = [name for name in names if version_in(name, project) is None]
     linked, faults = _read_html_files(directory, others, project)
+    bundles = bundles_among(directory, others)
     modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return _DirectoryReading(
         directory=directory,
@@ -123,6 +127,7 @@ def _read(path: Path, assignment: Assignment, stop: threading.Event) -> _Directo
         hidden=search(directory, others, assignment.incident, stop, below=not is_file),
         linked=linked,
         faults=faults,
+        bundles=bundles,
         notes=_links(directory, ours),
     )
 
@@ -165,8 +170,10 @@ def _from_directory(
     page = _page(assignment, reading, recorder)
     unread = any(holding.state is HeldState.UNKNOWN for holding in holdings)
     is_store = assignment.location.role is not Role.INDEX
-    found = page.outcome is PageOutcome.OBSERVED or any(
-        is_store or _is_trace(holding, incident) for holding in holdings
+    found = (
+        page.outcome is PageOutcome.OBSERVED
+        or (is_store and reading.bundles)
+        or any(is_store or _is_trace(holding, incident) for holding in holdings)
     )
     return conclude(
         assignment,
@@ -175,10 +182,13 @@ def _from_directory(
         started_at=started_at,
         pages=() if is_store else (page,),
         holdings=holdings,
-        holdings_complete=reading.complete and reading.hidden.complete and not unread,
+        # Installers open no bundle: one can hide something from a store alone.
+        holdings_complete=reading.complete
+        and reading.hidden.complete
+        and not (unread or (is_store and reading.bundles)),
         hosting=hosting_on_disk(page.candidates),
         evidence=recorder.all(),
-        notes=(*reading.notes, *reading.hidden.notes),
+        notes=tuple(filter(None, (reading.bundles, *reading.notes, *reading.hidden.notes))),
     )
 
 
@@ -290,9 +300,13 @@ def _parse_find_links(
 
 
 def recognises(met: Met) -> bool:
-    """A directory with wheels in it, or a wheel."""
+    """A directory with wheels or source archives in it, or one of these."""
     names = (met.path.name,) if met.names is None else met.names
-    return any(name.lower().endswith(".whl") for name in names)
+    if any(name.lower().endswith(".whl") for name in names):
+        return True
+    from probes.find_links.bundles import has_source_archive
+
+    return has_source_archive(met.path.parent if met.names is None else met.path, names)
 
 
 KIND = ProbeKind(

@@ -171,6 +171,16 @@ PROGRAMS = {
             "-cfrom importlib.metadata import version as v; print(v('moto'))",
         ),
     ),
+    "redis": Program(
+        find=lambda: shutil.which("redis-server", path=_WITH_SBIN),
+        ask_version=lambda path: _say_version(path),
+        cure="apt-get install redis-server",
+    ),
+    "celery": Program(
+        find=lambda: _beside_python("celery"),
+        ask_version=lambda _: version("celery"),
+        cure="make test",
+    ),
     "devpi-server": _server("devpi-server", "devpi-server", "devpi-client", "devpi-web"),
 }
 

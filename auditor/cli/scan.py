@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,17 @@ from auditor.cli.arguments import add_judging, add_looking, add_reporting, add_s
 
 if TYPE_CHECKING:
     from auditor.config import Document
+    from auditor.contracts import ProbeKind
+    from auditor.model import Observation, Plan
     from auditor.scanning import Scan
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "Recognise the caches, wheelhouses, locks and images in directories, and audit them."
-_INCONCLUSIVE = 3
+# How the origin of each place begins that was recognised.
+_ORIGIN = "scan of "
+# The row of what was not looked into.
+_UNREAD = "not looked into"
 # What is told of directories that could not be listed.
 _MOST_TOLD = 20
 
@@ -32,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Scan and audit; return the exit code of an audit, and 3 if a directory was not readable."""
+    """Scan and audit; return the exit code of an audit.
+
+    What was passed over, and what could not be read, makes it inconclusive.
+    """
     from auditor.cli.looking import look_now
     from auditor.cli.messages import say
     from auditor.cli.outputs import plan_outputs
@@ -58,11 +67,79 @@ def run(args: argparse.Namespace) -> int:
     elif not args.quiet:
         say(f"recognised {len(found.places)} places in {found.directories} directories")
     seen = look_now(args, resolved, kinds)
-    code = judge_and_tell(
-        args, resolved.plan, seen.observations, seen.interrupted, outputs, must_be_known=False
+    plan = _requiring(resolved.plan, seen.observations)
+    left = [*found.unread] if found.places else [*found.unread, _nothing(found)]
+    plan, observations = _with_unread(plan, seen.observations, left, kinds)
+    code = judge_and_tell(args, plan, observations, seen.interrupted, outputs, must_be_known=False)
+    _tell_of_unread(found)
+    return code
+
+
+def _requiring(plan: Plan, observations: Sequence[Observation]) -> Plan:
+    """Demand an answer of every place, unless it has nothing to do with the project.
+
+    A place that was recognised and cannot be read may hold anything.
+    """
+    from auditor.model import Outcome
+
+    absent = {o.location for o in observations if o.outcome is Outcome.ABSENT}
+    locations = (
+        replace(each, required=each.name not in absent)
+        if (each.declared_at or "").startswith(_ORIGIN)
+        else each
+        for each in plan.locations
     )
-    _tell_of_unread(args, found)
-    return code or (_INCONCLUSIVE if found.unread and not args.exit_zero else 0)
+    return replace(plan, locations=tuple(locations))
+
+
+def _with_unread(
+    plan: Plan,
+    observations: Sequence[Observation],
+    unread: Sequence[str],
+    kinds: Mapping[str, ProbeKind],
+) -> tuple[Plan, Sequence[Observation]]:
+    """Make what was not looked into a row of its own, so that no report calls the whole clean."""
+    from auditor.model import Location, Observation, Outcome
+
+    doubting = next((kind for kind in kinds.values() if kind.doubts is not None), None)
+    if not unread or doubting is None:
+        return plan, observations
+    name = _name_beside(_UNREAD, plan)
+    place = Location(
+        name=name, kind=doubting.name, role=doubting.role, path=_path_of(unread), required=True
+    )
+    more = len(unread) - _MOST_TOLD
+    told = "; ".join([*unread[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
+    rows = (
+        Observation(
+            location=name,
+            vantage=plan.vantage.id,
+            incident=incident.id,
+            outcome=Outcome.SKIPPED,
+            detail=told,
+            started_at=plan.created_at,
+            finished_at=plan.created_at,
+        )
+        for incident in plan.incidents
+    )
+    plan = replace(
+        plan,
+        locations=(*plan.locations, place),
+        kinds={**plan.kinds, doubting.name: doubting.facts()},
+    )
+    return plan, (*observations, *rows)
+
+
+def _path_of(unread: Sequence[str]) -> str:
+    """A path for a reader: that of the first."""
+    return unread[0].partition(": ")[0]
+
+
+def _name_beside(name: str, plan: Plan) -> str:
+    taken = {location.name for location in plan.locations}
+    return next(
+        n for n in (name, *(f"{name} ({i})" for i in range(2, len(taken) + 3))) if n not in taken
+    )
 
 
 def _nothing(found: Scan) -> str:
@@ -83,7 +160,7 @@ def _with_places(document: Document, found: Scan) -> Document:
             "path": str(place.path),
             "required": False,
         }
-        document = document.with_element("locations", element, f"scan of {place.path}")
+        document = document.with_element("locations", element, f"{_ORIGIN}{place.path}")
     return document
 
 
@@ -99,7 +176,7 @@ def _name(kind: str, path: Path, taken: set[str]) -> str:
     return name
 
 
-def _tell_of_unread(args: argparse.Namespace, found: Scan) -> None:
+def _tell_of_unread(found: Scan) -> None:
     from auditor.cli.messages import complain
 
     for text in found.unread[:_MOST_TOLD]:

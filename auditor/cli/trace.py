@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,8 @@ from auditor.cli.arguments import add_looking
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
-    from auditor.config import Document
+    from auditor.config import Document, Resolved
+    from auditor.model import Location, Observation
     from auditor.tracing import Copy, Trace
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -23,6 +26,10 @@ _DIGEST = re.compile(r"^sha256:([0-9a-fA-F]{64})$")
 _PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*===?\s*(\S+)$")
 # A version that no release has: the copy is known by its bytes alone.
 _NO_VERSION = "0.dev0"
+# A project that nobody has, where only bytes are looked for.
+_NO_PROJECT = "project-that-is-not-known"
+# A wheel or source archive of more is not read to its end to see whether it is whole.
+_MAX_CHECKED_BYTES = 256 * 2**20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE | sha256:HEX | PROJECT==VERSION",
         help="a distribution on disk, a digest, or a line of a CI log",
     )
-    parser.add_argument("--project", help="of a digest, or of a file with a name of its own")
+    parser.add_argument(
+        "--project",
+        help="of a digest, or of a file with a name of its own (default: those of the "
+        "configuration; without any, only stores are searched)",
+    )
     group = parser.add_argument_group("where")
     group.add_argument(
         "--location",
@@ -55,18 +66,21 @@ def run(args: argparse.Namespace) -> int:
     from auditor.cli.looking import look_now
     from auditor.cli.question import document_of, resolve_question
     from auditor.registry import load_kinds
-    from auditor.tracing import as_document, trace
-    from auditor.verdict.context import find_source
+    from auditor.tracing import as_document
 
     copy = _copy(args.subject, args.project)
     kinds = load_kinds()
     args.incident, args.broken, args.fixed = [], [], []
     args.project = None
-    document = _with_incident(document_of(args).without("incidents"), copy)
+    document = document_of(args)
+    copies = _copies(copy, document)
+    document = document.without("incidents")
+    for each in copies:
+        document = _with_incident(document, each)
     resolved = resolve_question(args, kinds, document=document, needs_incident=False)
-    seen = look_now(args, resolved, kinds)
-    locations = resolved.plan.locations
-    found = trace(copy, locations, seen.observations, find_source(locations))
+    asked, unasked = _asked(resolved, copies)
+    seen = (*look_now(args, asked, kinds).observations, *unasked)
+    found = _traced(copies, resolved.plan.locations, seen)
     if args.format == "json":
         import json
 
@@ -76,12 +90,74 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _copies(copy: Copy, document: Document) -> list[Copy]:
+    """Bytes without a project may be of any that the configuration names."""
+    from auditor.model import normalise_project
+
+    if copy.project is not None:
+        return [copy]
+    tables = document.data.get("incidents")
+    named = (
+        [t.get("project") for t in tables if isinstance(t, Mapping)]
+        if isinstance(tables, Sequence)
+        else []
+    )
+    projects = dict.fromkeys(normalise_project(p) for p in named if isinstance(p, str))
+    return [replace(copy, project=project) for project in projects] or [copy]
+
+
+def _asked(resolved: Resolved, copies: Sequence[Copy]) -> tuple[Resolved, list[Observation]]:
+    """Leave out what cannot be asked without a project, and say so of each."""
+    from auditor.model import Observation, Outcome
+    from auditor.tracing import by_bytes_alone
+
+    plan = resolved.plan
+    if copies[0].project is not None:
+        return resolved, []
+    why = {each.name: by_bytes_alone(each) for each in plan.locations}
+    unasked = [
+        Observation(
+            location=name,
+            vantage=plan.vantage.id,
+            incident=incident.id,
+            outcome=Outcome.SKIPPED,
+            detail=detail,
+            started_at=plan.created_at,
+            finished_at=plan.created_at,
+        )
+        for name, detail in why.items()
+        for incident in plan.incidents
+        if detail
+    ]
+    asked = replace(plan, locations=tuple(each for each in plan.locations if not why[each.name]))
+    return replace(resolved, plan=asked), unasked
+
+
+def _traced(
+    copies: Sequence[Copy], locations: Sequence[Location], seen: Sequence[Observation]
+) -> Trace:
+    from auditor.tracing import best_of, trace
+    from auditor.verdict.context import find_source
+
+    source = find_source(locations)
+    return best_of(
+        [
+            trace(copy, locations, [o for o in seen if o.incident == _id_of(copy)], source)
+            for copy in copies
+        ]
+    )
+
+
+def _id_of(copy: Copy) -> str:
+    return f"trace-{copy.project or _NO_PROJECT}"
+
+
 def _with_incident(document: Document, copy: Copy) -> Document:
     """Ask every place for that version and those bytes, as if they were broken."""
     version = copy.version or _NO_VERSION
     element: dict[str, object] = {
-        "id": "trace",
-        "project": copy.project,
+        "id": _id_of(copy),
+        "project": copy.project or _NO_PROJECT,
         "broken": [version],
         "fixed": [f">{version}"],
     }
@@ -101,8 +177,6 @@ def _copy(subject: str, project: str | None) -> Copy:
 
     named = normalise_project(project) if project else None
     if digest := _DIGEST.match(subject):
-        if named is None:
-            raise UsageError("a digest names no project; say --project NAME")
         return Copy(project=named, sha256=digest[1].lower())
     if Path(subject).is_file():
         return _copy_of_file(Path(subject), named)
@@ -132,18 +206,45 @@ def _copy_of_file(path: Path, project: str | None) -> Copy:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    fault = _fault_of(path)
     try:
         if path.suffix == ".whl":
             name, version, _, _ = parse_wheel_filename(path.name)
         else:
             name, version = parse_sdist_filename(path.name)
-    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+    except (InvalidWheelFilename, InvalidSdistFilename):
         if project is None:
-            raise UsageError(f"{path.name} names no release: {error}; say --project NAME") from None
-        return Copy(project=project, sha256=digest)
+            # Its bytes are known all the same.
+            return Copy(project=None, sha256=digest, fault=fault)
+        return Copy(project=project, sha256=digest, fault=fault)
     return Copy(
-        project=project or str(name), version=str(version), filename=path.name, sha256=digest
+        project=project or str(name),
+        version=str(version),
+        filename=path.name,
+        sha256=digest,
+        fault=fault,
     )
+
+
+def _fault_of(path: Path) -> str:
+    """What shows that a file is no copy that anybody could have installed; "" if nothing does."""
+    import gzip
+    import zipfile
+    import zlib
+
+    if path.stat().st_size == 0:
+        return "is empty"
+    if path.suffix in (".whl", ".zip"):
+        return "" if zipfile.is_zipfile(path) else "does not open: it is cut, or no archive"
+    if path.name.endswith(".tar.gz"):
+        try:
+            with gzip.open(path) as stream:
+                for _ in range(_MAX_CHECKED_BYTES // 2**20):
+                    if not stream.read(2**20):
+                        break
+        except (OSError, EOFError, zlib.error):
+            return "does not open: it is cut, or no archive"
+    return ""
 
 
 def _text(found: Trace) -> str:

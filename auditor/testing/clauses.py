@@ -19,6 +19,7 @@ __all__ = ["declaration_problems", "ledger_problems", "observation_problems"]
 # As `auditor.verdict.remedies` fills them in. `${HOME}` is the shell's.
 _PLACEHOLDERS = frozenset(
     {"url", "page", "path", "cache_path", "project", "fixed", "broken", "file"}
+    | {"endpoint_option"}
 )
 _PLACEHOLDER = re.compile(r"(?<!\$)\{(\w+)\}")
 

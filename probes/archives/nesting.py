@@ -20,6 +20,7 @@ __all__ = [
     "Shape",
     "is_archive_name",
     "is_release_name",
+    "is_unread_name",
     "members_inside",
     "members_of",
     "shape_of",
@@ -114,6 +115,11 @@ def _in_memory(stream: io.BufferedReader) -> BinaryIO:
 def is_archive_name(name: str) -> bool:
     """Say whether a file is called like an archive that is read here."""
     return name.lower().endswith(_ARCHIVES)
+
+
+def is_unread_name(name: str) -> bool:
+    """Say whether a file is called like an archive that is not read here."""
+    return name.lower().endswith(_UNREAD)
 
 
 def is_release_name(name: str) -> bool:

@@ -47,6 +47,7 @@ class Client:
         name: of the program.
         layout: what lies in its cache, in words.
         knows: whether a name is one of those.
+        directory: what its cache is called below a user's `.cache`.
         tells: the command that prints where the cache is.
         read: reads one cache.
     """
@@ -54,6 +55,7 @@ class Client:
     name: str
     layout: str
     knows: Callable[[str], bool]
+    directory: str
     tells: str
     read: ReadCache
 
@@ -75,13 +77,28 @@ class Home:
     outcome: Outcome = Outcome.OBSERVED
 
 
-def open_home(path: Path, client: Client, incident: Incident, stop: threading.Event) -> Home:
-    """Read one cache of a client, or say why not."""
+def open_home(
+    path: Path,
+    client: Client,
+    incident: Incident,
+    stop: threading.Event,
+    *,
+    is_implied: bool = False,
+) -> Home:
+    """Read one cache of a client, or say why not.
+
+    Args:
+        path: of the cache.
+        client: whose it is.
+        incident: what to look for.
+        stop: ends the reading.
+        is_implied: whether the client's own settings say that path, and nobody wrote it down.
+    """
     try:
         with os.scandir(path) as found:
             names = {item.name for item in found}
     except FileNotFoundError:
-        return _missing(path, client)
+        return _missing(path, client, is_implied=is_implied)
     except PermissionError:
         problem = f"{path} may not be read by this user; run the audit as its owner"
         return Home(path=path, problem=problem, outcome=Outcome.DENIED)
@@ -98,14 +115,18 @@ def open_home(path: Path, client: Client, incident: Incident, stop: threading.Ev
     return Home(path=path, reading=client.read(path, names, incident, stop))
 
 
-def _missing(path: Path, client: Client) -> Home:
+def _missing(path: Path, client: Client, *, is_implied: bool) -> Home:
     """Judge a path that does not exist.
 
-    A user who never ran the client has no cache: that is *absent*. But a path below a directory
-    that does not exist either, or may not be read, is mistyped or not mounted, and says nothing
-    about its content. `.cache` itself comes into being with the first cache in it (XDG Base
-    Directory).
+    A user who never ran the client has no cache where the client would make it: that is *absent*.
+    Any other path may be mistyped, and one below a directory that does not exist either, or may
+    not be read, may be not mounted: that says nothing about its content. `.cache` itself comes
+    into being with the first cache in it (XDG Base Directory).
     """
+    is_usual = path.parent.name == ".cache" and path.name == client.directory
+    if not (is_implied or is_usual):
+        problem = f"{path} does not exist; check the path: `{client.tells}` prints the right one"
+        return Home(path=path, problem=problem, outcome=Outcome.UNREACHABLE)
     parent = path.parent if path.parent.name != ".cache" else path.parent.parent
     try:
         with os.scandir(parent):

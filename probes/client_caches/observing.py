@@ -28,8 +28,13 @@ async def observe_caches(assignment: Assignment, client: Client) -> Observation:
     started_at = assignment.now()
     path = local_path(assignment.location.path or assignment.location.url or "")
     homes = await in_thread(lambda stop: find_homes(path))
+    # That is where a location comes from which nobody named: this user's, by default.
+    is_implied = assignment.location.declared_at == f"{client.name}'s cache"
     read = await in_thread(
-        lambda stop: [open_home(home, client, assignment.incident, stop) for home in homes.found]
+        lambda stop: [
+            open_home(home, client, assignment.incident, stop, is_implied=is_implied)
+            for home in homes.found
+        ]
     )
     return _observation(assignment, homes, read, started_at)
 

@@ -27,6 +27,7 @@ from probes.http_stores.content import (
 from probes.http_stores.disk import Body
 from probes.http_stores.entry import Entry, entry_path
 from probes.http_stores.finding import StoredFile, StoredPage, StoreReading
+from probes.http_stores.ruins import Owner, owner_of_ruin
 from probes.kit.decoding import MAX_BODY_BYTES, MAX_WIRE_BYTES, decode
 from probes.kit.sought import Sought
 
@@ -160,10 +161,25 @@ class Recogniser:
         self, stored: Stored, body: Body, reading: StoreReading, detail: str = ""
     ) -> None:
         found = read_archive(body, self._project, self._stop)
-        if found is not None:
+        if found is None:
+            self._tell_of_ruin(stored, body, reading)
+        else:
             sha256 = None if found.fault else body.sha256(self._stop)
             how = f"its own metadata names it{detail}"
             reading.files.append(_file(stored, found, sha256, how))
+
+    def _tell_of_ruin(self, stored: Stored, body: Body, reading: StoreReading) -> None:
+        """Tell of an archive that does not open: it may have been the project's before."""
+        match owner_of_ruin(body, self._project):
+            case None | Owner.OTHER:
+                return
+            case Owner.OURS:
+                what = "archives that do not open, with members that are named after the project"
+                reading.note(what, stored.place, hides=True)
+            case Owner.UNKNOWN:
+                # Without its entry no client uses it, such as a download that was interrupted.
+                what = "archives that do not open, and that do not show whose they are"
+                reading.note(what, stored.place, hides=stored.entry is not None)
 
     def _read_encoded(self, stored: Stored, reading: StoreReading) -> None:
         if stored.body.size > MAX_WIRE_BYTES:

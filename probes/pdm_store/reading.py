@@ -34,7 +34,10 @@ __all__ = ["LAYOUT", "read_cache"]
 _HTTP, _PACKAGES, _WHEELS = "http", "packages", "wheels"
 # Of these, only the first three hold bytes of releases.
 LAYOUT = frozenset({_HTTP, _PACKAGES, _WHEELS, "metadata", "hashes"})
-_OTHERS = frozenset({"publish", "python", "self-check.json", ".gitignore", "CACHEDIR.TAG"})
+# With PDM's own defaults it keeps here when it last looked for a newer PDM (2.29: a directory).
+_OTHERS = frozenset(
+    {"publish", "python", "self-check", "self-check.json", ".gitignore", "CACHEDIR.TAG"}
+)
 _DATABASE = "http-cache.db"
 _BESIDE = frozenset({f"{_DATABASE}{ending}" for ending in ("", "-wal", "-shm", "-journal")})
 _SUFFIX = ".cache"

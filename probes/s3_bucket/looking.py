@@ -13,9 +13,10 @@ from probes.kit.evidence import EvidenceRecorder
 from probes.s3_bucket.client import S3Client
 from probes.s3_bucket.holdings import Keeper
 from probes.s3_bucket.names import spellings
-from probes.s3_bucket.pages import IndexPages
+from probes.s3_bucket.pages import IndexPages, page_keys, root_page_keys
 from probes.s3_bucket.place import place_of
 from probes.s3_bucket.search import Found, search
+from probes.s3_bucket.traits import UNVERSIONED, VERSIONED
 
 __all__ = ["observe_bucket"]
 
@@ -29,6 +30,7 @@ class _Seen:
 
     found: Found
     holdings: list[Holding]
+    is_index: bool = False
     pages: tuple[Page, ...] = ()
     hosting: FileHosting = FileHosting.UNKNOWN
     hints: list[Hint] = field(default_factory=list)
@@ -70,8 +72,16 @@ async def observe_bucket(assignment: Assignment) -> Observation:
         evidence=recorder.all(),
         notes=[*_notes(seen, client, assignment), *seen.notes][:_MAX_NOTES],
         hints=seen.hints,
+        traits=_traits(seen.found),
         redactor=client.redactor,
     )
+
+
+def _traits(found: Found) -> tuple[str, ...]:
+    state = found.versions.state
+    if state is None:
+        return ()
+    return (UNVERSIONED,) if state == "never" else (VERSIONED,)
 
 
 def _connected(error: ProbeError, client: S3Client | None) -> bool | None:
@@ -86,13 +96,16 @@ async def _look(client: S3Client, assignment: Assignment, recorder: EvidenceReco
     seen = _Seen(found=found, holdings=[*await keeper.holdings()])
     if not found.listed:
         seen.holdings += await _guessed(keeper, assignment)
-    if assignment.location.role is not Role.INDEX:
+    if not _may_be_index(client, assignment, found):
         seen.notes += _index_notes(found)
         return seen
     index = IndexPages(
         client=client, assignment=assignment, recorder=recorder, found=found, keeper=keeper
     )
     await index.read()
+    seen.is_index = assignment.location.role is Role.INDEX or _is_index(index, assignment)
+    if not seen.is_index:
+        return seen
     seen.pages, seen.hosting, seen.hints = index.pages, index.hosting, index.hints
     known = {holding.filename for holding in seen.holdings}
     seen.holdings += [h for h in index.holdings if _adds(h, known)]
@@ -117,6 +130,23 @@ async def _guessed(keeper: Keeper, assignment: Assignment) -> list[Holding]:
     return [h for h in asked if h is not None and h.state is HeldState.HELD]
 
 
+def _may_be_index(client: S3Client, assignment: Assignment, found: Found) -> bool:
+    """Whether there are pages to be read: by its role, or where that was left open by its keys."""
+    location = assignment.location
+    if location.role is Role.INDEX or not found.listed or "role_open" not in location.settings:
+        return location.role is Role.INDEX
+    place = client.place
+    pages = page_keys(place, assignment.incident.project) | root_page_keys(place)
+    return not pages.isdisjoint(found.current_keys())
+
+
+def _is_index(index: IndexPages, assignment: Assignment) -> bool:
+    """Whether the project has a page, or is on the one for all: any website has such a one."""
+    pages = page_keys(index.client.place, assignment.incident.project)
+    has_page = not pages.isdisjoint(index.found.current_keys())
+    return has_page or any(page.candidates for page in index.pages)
+
+
 def _index_notes(found: Found) -> Iterator[str]:
     pages = [key for key in found.current_keys() if key.endswith((".html", "/"))]
     if pages:
@@ -139,7 +169,7 @@ def _notes(seen: _Seen, client: S3Client, assignment: Assignment) -> Iterator[st
 
 
 def _outcome(seen: _Seen, client: S3Client, assignment: Assignment) -> tuple[Outcome, str]:
-    if assignment.location.role is Role.INDEX:
+    if seen.is_index:
         return outcome_of_pages(seen.pages)
     found, place = seen.found, client.place
     if not found.listed:

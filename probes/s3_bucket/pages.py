@@ -29,9 +29,10 @@ from probes.kit.rootpage import RootSign, recognise_root
 from probes.s3_bucket.client import Reply, S3Client
 from probes.s3_bucket.failures import NotThere
 from probes.s3_bucket.holdings import Keeper, command_line
+from probes.s3_bucket.place import BucketPlace
 from probes.s3_bucket.search import Found
 
-__all__ = ["IndexPages"]
+__all__ = ["IndexPages", "page_keys", "root_page_keys"]
 
 _JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 # In the order in which websites answer a directory's address; a key may end in `/` itself.
@@ -39,6 +40,18 @@ _HTML_NAMES = ("index.html", "", "index.htm")
 _JSON_NAMES = ("index.json", "index.v1_json")
 _MAX_ASKED = 200
 _SHOWN_FILES = 5
+
+
+def page_keys(place: BucketPlace, project: str) -> frozenset[str]:
+    """The keys under which an installer may be given an index page of a project."""
+    roots = (f"{place.prefix}simple/", place.prefix)
+    names = (*_HTML_NAMES, *_JSON_NAMES)
+    return frozenset(f"{root}{project}/{name}" for root in roots for name in names)
+
+
+def root_page_keys(place: BucketPlace) -> frozenset[str]:
+    """The keys of a page for all projects, which may list the files themselves."""
+    return frozenset((f"{place.prefix}index.html", f"{place.prefix}simple/index.html"))
 
 
 @dataclass(slots=True, kw_only=True)

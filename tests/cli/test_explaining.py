@@ -11,7 +11,7 @@ from msgspec import structs
 from auditor.cli.explaining import explain_place
 from auditor.cli.main import main
 from auditor.errors import UsageError
-from auditor.model import View
+from auditor.model import Pin, PinState, View
 from auditor.model.document import run_to_document
 from tests.verdict.stage import (
     BROKEN,
@@ -65,3 +65,15 @@ def test_a_stored_run_is_explained_instead_of_reported(
     told = capsys.readouterr().out
     assert told.startswith("brokenpkg at office: exposed\n")
     assert "(broken)" in told
+
+
+def test_a_lock_is_told_line_by_line() -> None:
+    pin = Pin(where="req.txt:3", state=PinState.FORCED, version="1.2.3", how="a version")
+    found = run(
+        plan(location("lock", "lock", url=None, path="req.txt")),
+        observe("lock", pins=(pin,), holdings_complete=True),
+    )
+    text = explain_place(found, "lock")
+
+    assert "req.txt:3: forced 1.2.3 (a version)" in text
+    assert "nothing is chosen" not in text

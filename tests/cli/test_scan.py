@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
 import os
+import random
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -48,6 +52,7 @@ def recognised(top: Path) -> set[tuple[str, str]]:
 
 def test_each_place_is_recognised_once(home: Path) -> None:
     assert recognised(home) == {
+        ("wheelhouse", "."),
         ("wheelhouse", "wheels"),
         ("environment", "app/.venv"),
         ("lockfile", "app/requirements.txt"),
@@ -57,14 +62,14 @@ def test_each_place_is_recognised_once(home: Path) -> None:
 
 def test_what_it_recognises_is_audited(home: Path, run: Run) -> None:
     done = run("scan", str(home), *QUESTION, "--format", "json")
-    rows = {row["kind"]: row for row in json.loads(done.out)["locations"]}
+    rows = {Path(row["locator"]).name: row for row in json.loads(done.out)["locations"]}
     assert {kind: row["status"] for kind, row in rows.items()} == {
-        "wheelhouse": "exposed",
-        "environment": "pinned",
-        "lockfile": "pinned",
-        "archive": "latent",
+        "wheels": "exposed",
+        "home": "unknown",
+        ".venv": "pinned",
+        "requirements.txt": "pinned",
+        "cache.tar.gz": "latent",
     }
-    assert not any(row["required"] for row in rows.values())
     assert done.code == 1
 
 
@@ -75,14 +80,32 @@ def test_a_machine_without_the_project_is_no_mistake(tmp_path: Path, run: Run) -
     assert [row["status"] for row in json.loads(done.out)["locations"]] == ["absent"]
 
 
+def test_a_place_without_the_project_is_not_demanded_and_one_that_cannot_be_read_is(
+    tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "requirements.txt").write_text("another==1\n")
+    (tmp_path / "cache.tar.gz").write_bytes(b"\x1f\x8b and no more of it")
+    done = run("scan", str(tmp_path), *QUESTION, "--format", "json")
+    rows = {
+        row["kind"]: (row["status"], row["required"]) for row in json.loads(done.out)["locations"]
+    }
+    assert rows == {"lockfile": ("absent", False), "archive": ("unknown", True)}
+    assert done.code == 3
+
+
 def test_nothing_recognised_is_said_and_not_called_clean(tmp_path: Path, run: Run) -> None:
     report = tmp_path / "report.md"
     done = run(
         "scan", str(tmp_path), *QUESTION, "--format", "json", "--report", f"markdown={report}"
     )
-    assert (done.code, json.loads(done.out)["locations"]) == (0, [])
+    document = json.loads(done.out)
+    assert (done.code, document["summary"]["exit_code"]) == (3, 3)
+    assert [(row["name"], row["status"]) for row in document["locations"]] == [
+        ("not looked into", "unknown")
+    ]
     assert "nothing was recognised" in done.err
     assert report.exists()
+    assert run("scan", str(tmp_path), *QUESTION, "--exit-zero").code == 0
 
 
 def test_a_path_that_does_not_exist_is_a_mistake(tmp_path: Path, run: Run) -> None:
@@ -196,7 +219,114 @@ def test_a_compressed_image_is_no_archive(tmp_path: Path, first: str) -> None:
 def test_what_is_called_like_a_release_is_an_archive_unless_it_is_one(tmp_path: Path) -> None:
     tar_with(tmp_path / "wheelhouse-2026.tar.gz", f"wheelhouse-2026/{WHEEL.filename}")
     tar_with(tmp_path / "other-1.0.tar.gz", "other-1.0/PKG-INFO")
+    assert recognised(tmp_path) == {("archive", "wheelhouse-2026.tar.gz"), ("wheelhouse", ".")}
+    (tmp_path / "other-1.0.tar.gz").unlink()
     assert recognised(tmp_path) == {("archive", "wheelhouse-2026.tar.gz")}
+
+
+def test_a_source_archive_without_a_wheel_beside_it_is_looked_at(tmp_path: Path, run: Run) -> None:
+    tar_with(
+        tmp_path / "brokenpkg-1.2.3.tar.gz",
+        "brokenpkg-1.2.3/PKG-INFO",
+        b"Metadata-Version: 2.1\nName: brokenpkg\nVersion: 1.2.3\n",
+    )
+    done = run("scan", str(tmp_path), *QUESTION, "--format", "json")
+    assert [row["status"] for row in json.loads(done.out)["locations"]] == ["exposed"]
+
+
+@pytest.mark.parametrize("packing", ["", "gz", "xz", "bz2"])
+@pytest.mark.parametrize("name", ["cachefile", "x.tgz.1", "ci.cache", "data.bin"])
+def test_an_archive_without_a_name_of_one_is_opened(
+    tmp_path: Path, run: Run, name: str, packing: str
+) -> None:
+    with tarfile.open(tmp_path / name, f"w:{packing}") as archive:  # type: ignore[call-overload]  # typeshed wants literals
+        header = tarfile.TarInfo(f"wheels/{WHEEL.filename}")
+        header.size = len(WHEEL.content)
+        archive.addfile(header, io.BytesIO(WHEEL.content))
+    (tmp_path / GOOD.filename).write_bytes(GOOD.content)
+    done = run("scan", str(tmp_path), *QUESTION, "--format", "json")
+    rows = {row["kind"]: row["status"] for row in json.loads(done.out)["locations"]}
+    assert rows == {"wheelhouse": "clean", "archive": "latent"}
+
+
+@pytest.mark.parametrize("prefix", [b"", b"#!/usr/bin/env python3\n"])
+def test_a_zip_file_and_a_program_that_is_one_are_opened(tmp_path: Path, prefix: bytes) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("__main__.py", "print()")
+    (tmp_path / "tool").write_bytes(prefix + content.getvalue())
+    (tmp_path / "script").write_text("#!/usr/bin/env python3\nprint()\n")
+    (tmp_path / "sums.jar").write_bytes(content.getvalue())
+    assert recognised(tmp_path) == {("archive", "tool")}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a", b"7z\xbc\xaf\x27\x1c" + bytes(100), "not read"),
+        ("b", b"Rar!\x1a\x07\x01\x00" + bytes(100), "not read"),
+        ("c.tar.lz4", b"anything at all, and no archive", "not read"),
+        ("d", WHEEL.content[:200], "does not open"),
+        ("e", gzip.compress(random.Random(1).randbytes(4000))[:100], "does not open"),
+        ("f", gzip.compress(gzip.compress(b"packed twice, of whatever it is")), "does not open"),
+    ],
+)
+def test_what_could_be_an_archive_and_does_not_open_makes_a_scan_inconclusive(
+    tmp_path: Path, run: Run, name: str, content: bytes, told: str
+) -> None:
+    (tmp_path / GOOD.filename).write_bytes(GOOD.content)
+    (tmp_path / name).write_bytes(content)
+    done = run("scan", str(tmp_path), *QUESTION)
+    assert done.code == 3
+    assert f"{tmp_path / name}: " in done.err
+    assert told in done.err
+    assert "exit code 0" not in done.out
+    assert "All good" not in done.out
+
+
+def test_a_file_that_may_not_be_read_makes_a_scan_inconclusive(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / GOOD.filename).write_bytes(GOOD.content)
+    (tmp_path / "cachefile").write_bytes(bytes(100))
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    # The tests may run as root, whom no mode of a file keeps out.
+    monkeypatch.setattr("probes.archives.unnamed.open_regular", refuse)
+    done = run("scan", str(tmp_path), *QUESTION)
+    assert done.code == 3
+    assert f"{tmp_path / 'cachefile'}: it cannot be read: Permission denied" in done.err
+
+
+def test_what_is_compressed_and_no_archive_is_passed_over(tmp_path: Path, run: Run) -> None:
+    (tmp_path / GOOD.filename).write_bytes(GOOD.content)
+    (tmp_path / "syslog.1.gz").write_bytes(gzip.compress(b"a line of a log\n" * 100))
+    (tmp_path / "manual").write_bytes(bz2.compress(b".TH MANUAL 1\n" * 100))
+    done = run("scan", str(tmp_path), *QUESTION)
+    assert (done.code, "not looked into" in done.err) == (0, False)
+
+
+def test_a_link_that_leads_to_itself_hides_nothing_beside_it(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / GOOD.filename).write_bytes(GOOD.content)
+    done = run("scan", str(tmp_path), *QUESTION, "--format", "json")
+    assert [row["kind"] for row in json.loads(done.out)["locations"]] == ["wheelhouse"]
+    assert done.code == 0
+
+
+def test_what_a_link_leads_to_out_of_the_scan_is_opened_or_told(tmp_path: Path) -> None:
+    (tmp_path / "top").mkdir()
+    (tmp_path / "cut").write_bytes(WHEEL.content[:200])
+    (tmp_path / "whole").write_bytes((tmp_path / "cut").read_bytes())
+    tar_with(tmp_path / "whole", WHEEL.filename, WHEEL.content)
+    for name in ("cut", "whole"):
+        (tmp_path / "top" / name).symlink_to(tmp_path / name)
+    found = scan([tmp_path / "top"], load_kinds())
+    assert [(place.kind, place.path.name) for place in found.places] == [("archive", "whole")]
+    assert [text.partition(": ")[0] for text in found.unread] == [str(tmp_path / "top/cut")]
 
 
 def test_names_with_newlines_and_escapes_are_made_safe(tmp_path: Path, run: Run) -> None:

@@ -118,7 +118,6 @@ def test_the_text_names_the_source_and_every_place(
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        (["sha256:" + "0" * 64], "--project"),
         (["no such thing"], "no file here"),
         (["sha256:123"], "no file here"),
         (["brokenpkg==not.a.version.at.all!"], "no version"),
@@ -130,9 +129,93 @@ def test_what_cannot_be_understood_is_a_mistake(run: Run, words: list[str], caus
     assert cause in done.err
 
 
-def test_a_file_with_a_name_of_its_own_needs_its_project(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "copy.bin").write_bytes(b"x")
-    assert run("trace", tmp_path / "copy.bin").code == 2
+def test_a_digest_alone_is_searched_in_stores_and_the_others_say_what_they_need(
+    run: Run, world: World, places: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    cache = next(p for p in world.placements if p.name == "pip-cache").path
+    copy = wheel_of(world, tmp_path)
+    (tmp_path / "copy.bin").write_bytes(copy.read_bytes())
+    digest = hashlib.sha256(copy.read_bytes()).hexdigest()
+    for subject in (f"sha256:{digest}", tmp_path / "copy.bin"):
+        words = (*places("source"), "--location", f"mine:pip-cache={cache}")
+        found = traced(run, subject, *words)
+        assert (found["mine"]["holds"], found["mine"]["rank"]) == ("same bytes", 1)
+        assert "only be searched by a project's name" in str(found["source"]["why"])
+        assert found[""]["copy"] == {
+            "project": None,
+            "version": None,
+            "filename": None,
+            "sha256": digest,
+            "fault": "",
+        }
+
+
+def test_a_digest_alone_is_searched_in_the_places_that_pip_is_configured_with(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "cache"))
+    found = traced(run, "sha256:" + "0" * 64)
+    assert {"pip-cache", "uv-cache"} <= found.keys()
+    assert found["pip-cache"]["holds"] == "no"
+    assert "only be searched by a project's name" in str(found["pypi"]["why"])
+    assert "not known of pypi" in str(found[""]["sentence"])
+
+
+def test_a_digest_alone_is_searched_for_under_each_project_of_the_configuration(
+    run: Run, world: World, places: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    config = tmp_path / "audit.toml"
+    config.write_text(
+        "".join(
+            f'[[incidents]]\nproject = "{project}"\nbroken = ["1"]\nfixed = ["2"]\n'
+            for project in ("otherpkg", PROJECT)
+        )
+    )
+    digest = hashlib.sha256(wheel_of(world, tmp_path).read_bytes()).hexdigest()
+    found = traced(run, f"sha256:{digest}", "--config", config, *places("fresh-mirror"))
+    assert (found["fresh-mirror"]["lists"], found["fresh-mirror"]["rank"]) == ("same bytes", 1)
+
+
+@pytest.mark.parametrize(
+    ("keep", "fault"), [(0, "The given file is empty."), (-30, "The given file does not open")]
+)
+def test_a_file_that_nobody_can_install_is_said_to_be_one_first(
+    run: Run,
+    world: World,
+    places: Callable[..., list[str]],
+    tmp_path: Path,
+    keep: int,
+    fault: str,
+) -> None:
+    copy = wheel_of(world, tmp_path)
+    copy.write_bytes(copy.read_bytes()[:keep])
+    found = traced(run, copy, *places("source"))
+    assert str(found[""]["sentence"]).startswith(fault)
+
+
+def test_a_lock_or_an_environment_is_never_called_the_origin(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{PROJECT}=={BROKEN}\n")
+    found = traced(
+        run, f"{PROJECT}=={BROKEN}", "--location", f"lock:lockfile={tmp_path / 'requirements.txt'}"
+    )
+    assert found["lock"]["rank"] is None
+    assert "it came through here, named by" in str(found["lock"]["why"])
+    assert "it came through lock" in str(found[""]["sentence"])
+
+
+def test_with_a_digest_what_cannot_be_compared_is_no_origin_and_is_named() -> None:
+    copy = Copy(project=PROJECT, version=BROKEN, sha256="0" * 64)
+    found = told(observe("cache", holdings=(held(HeldState.HELD),)), copy=copy)
+    assert [place.rank for place in found.places] == [None]
+    assert "not known of cache" in found.sentence
+
+
+def test_a_store_with_other_bytes_of_that_version_says_so() -> None:
+    copy = Copy(project=PROJECT, version=BROKEN, sha256="0" * 64)
+    other = replace(held(HeldState.HELD), sha256="1" * 64)
+    (place,) = told(observe("cache", holdings=(other,)), copy=copy).places
+    assert (place.holds, place.rank) == (Bytes.OTHER, None)
+    assert place.why == "it holds other bytes of that version: not from here"
 
 
 # --- what places tell, without a server ----------------------------------------------------------

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +19,14 @@ import pytest
 
 from auditor.cli.arguments import Parser, add_common
 from auditor.cli.main import COMMANDS
-from tests.cli.conftest import Run, run
+from auditor.lab.story import incident_toml
+from auditor.lab.world import World
+from auditor.vantages.broker import BROKER_VARIABLE
+from auditor.vantages.worker import CONFIG_VARIABLE, VANTAGE_VARIABLE
+from tests.cli.conftest import Run, run, world
+from tests.real.celery_workers import COMMAND_OF_A_WORKER
 
-__all__ = ["run"]  # the fixture that runs a command in this process
+__all__ = ["run", "world"]  # the fixtures of the commands' tests
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 YAML = ("github-workflow.yml", "gitlab-ci.yml", "pre-commit-config.yaml")
@@ -40,7 +47,9 @@ def commands(name: str) -> Iterator[list[str]]:
 
 
 FILES = sorted(path.name for path in EXAMPLES.iterdir())
-WITH_COMMANDS = [name for name in FILES if name != "propagation-audit.timer"]
+WITHOUT_COMMANDS = ("propagation-audit.timer", "propagation-worker.service")
+WITH_COMMANDS = [name for name in FILES if name not in WITHOUT_COMMANDS]
+UNITS = sorted(name for name in FILES if name.startswith("propagation-"))
 
 
 @pytest.mark.parametrize("name", WITH_COMMANDS)
@@ -152,12 +161,25 @@ def test_the_units_are_what_systemd_reads() -> None:
     assert timer["Timer"]["OnCalendar"] == "*:0/10"
 
 
+def test_the_worker_s_unit_starts_what_the_tests_of_workers_start() -> None:
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # keys have capitals
+    text = (EXAMPLES / "propagation-worker.service").read_text(encoding="utf-8")
+    unit.read_string(text)
+    program, celery, *words = shlex.split(unit["Service"]["ExecStart"])
+
+    assert (program, celery) == ("/usr/bin/env", "celery")
+    assert words[:3] == [*COMMAND_OF_A_WORKER]
+    assert {CONFIG_VARIABLE, VANTAGE_VARIABLE} == set(re.findall(r"Environment=(\w+)=", text))
+    assert f"{BROKER_VARIABLE}=" in text
+
+
 @pytest.mark.slow
 def test_systemd_itself_accepts_the_units(tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd-analyze is not installed")
-    for name in ("propagation-audit.service", "propagation-audit.timer"):
+    for name in UNITS:
         shutil.copy(EXAMPLES / name, tmp_path)
     done = subprocess.run(
         [analyze, "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],
@@ -166,7 +188,7 @@ def test_systemd_itself_accepts_the_units(tmp_path: Path) -> None:
         check=False,
     )
 
-    said = [line for line in done.stderr.splitlines() if "propagation-audit" in line]
+    said = [line for line in done.stderr.splitlines() if "propagation-" in line]
     assert said == []
 
 
@@ -188,3 +210,57 @@ def test_the_container_runs_as_nobody_in_particular() -> None:
 
     assert words == ["FROM", "RUN", "USER", "VOLUME", "ENTRYPOINT", "CMD"]
     assert 'ENTRYPOINT ["auditor"]' in text
+
+
+# What a service replaces in the commands that are played below.
+PLAYED = {
+    "crontab": {"/etc/propagation-audit/": "", "/var/lib/propagation-audit/": ""},
+    "propagation-audit.service": {"%E/propagation-audit/": "", "%S/propagation-audit/": ""},
+    "gitlab-ci.yml": {"--passes 3": "--passes 2 --interval 0.1s"},
+    "github-workflow.yml": {"${{ matrix.vantage }}": "paris", "-o obs": "-o seen/paris/obs"},
+    "Containerfile": {"/audit.toml": "audit.toml", "/state/": ""},
+}
+
+
+def played(name: str) -> Iterator[str]:
+    """The commands of an example as its service would give them to a shell."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    if name == "Containerfile":
+        text = " ".join(["auditor", *next(commands(name))])
+    for old, new in PLAYED[name].items():
+        assert old in text
+        text = text.replace(old, new)
+    for line in text.splitlines():
+        found = None if line.lstrip().startswith("#") else COMMAND.search(line)
+        if found and found.group().split()[1] in COMMANDS:
+            yield found.group()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLAYED)
+def test_the_commands_of_an_example_work_one_after_the_other(
+    name: str, world: World, tmp_path: Path
+) -> None:
+    places = [each.toml() for each in world.placements if each.name in ("source", "fresh-mirror")]
+    (tmp_path / "audit.toml").write_text("\n".join([incident_toml(), *places]))
+    (tmp_path / "seen" / "paris").mkdir(parents=True)
+    commands_of_it = list(played(name))
+    done = subprocess.run(
+        ["sh", "-ec", "\n".join(commands_of_it)],
+        cwd=tmp_path,
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert commands_of_it
+    assert done.returncode == 0, done.stderr
+    reports = {"github-workflow.yml": "summary.md", "gitlab-ci.yml": "junit.xml"}
+    wanted = reports.get(name, "history.sqlite3")
+    assert (tmp_path / wanted).stat().st_size > 0
+
+
+def test_every_example_is_played_or_read_by_its_own_program() -> None:
+    assert set(FILES) == {*PLAYED, *UNITS, "pre-commit-config.yaml"}

@@ -560,3 +560,9 @@ async def test_what_squid_keeps_in_memory_alone_is_asked_for_beside_its_disk(
     assert only(found).state is state
     assert how in only(found).how
     assert found.holdings_complete is None
+
+
+def test_every_remedy_says_for_which_program_it_is() -> None:
+    for remedy in KIND.remedies:
+        named = {word.strip().lower() for word in remedy.effect.partition(":")[0].split(",")}
+        assert named == set(remedy.traits) <= {"nginx", "squid", "varnish", "apache"}

@@ -347,3 +347,8 @@ async def test_documents_cannot_lead_out_of_the_image(look: Look, tmp_path: Path
         seen = await look(home)
         assert (seen.pins, seen.holdings_complete) == ((), False)
         encode(seen)
+
+
+def test_squashing_is_offered_only_for_what_a_later_layer_hides() -> None:
+    squash = next(r for r in KIND.remedies if "--squash" in r.command)
+    assert squash.states == (HeldState.SHADOWED,)

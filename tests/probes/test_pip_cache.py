@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.contracts import Assignment
 from auditor.lab.artifacts import build_sdist, build_wheel
 from auditor.model import Fingerprint, HeldState, Observation, Outcome, PageOutcome, Role, Status
 from probes.http_stores import disk as store_disk
@@ -91,6 +93,24 @@ def store(
     return path
 
 
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return content.getvalue()
+
+
+def tarred(members: Mapping[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, member in members.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(member)
+            archive.addfile(header, io.BytesIO(member))
+    return content.getvalue()
+
+
 def body_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.body")
 
@@ -131,7 +151,8 @@ def test_an_empty_cache_was_read_to_its_end(look: Look, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("below", "outcome"),
     [
-        ("pip", Outcome.ABSENT),
+        ("pip", Outcome.UNREACHABLE),
+        (".cache/pipp", Outcome.UNREACHABLE),
         (".cache/pip", Outcome.ABSENT),
         ("not-mounted/.cache/pip", Outcome.UNREACHABLE),
         ("not-mounted/pip", Outcome.UNREACHABLE),
@@ -144,6 +165,19 @@ def test_a_missing_cache_is_absent_only_where_its_place_is_known(
     assert seen.outcome is outcome
     assert str(tmp_path / below) in seen.detail
     assert not seen.holdings_complete
+
+
+def test_a_missing_cache_that_nobody_named_is_absent(
+    assign: MakeAssignment, tmp_path: Path
+) -> None:
+    named = assign(path=str(tmp_path / "own"), kind="pip-cache", role=Role.STORE)
+    implied = replace(named, location=replace(named.location, declared_at="pip's cache"))
+    seen = [asyncio.run(_observe(each)).outcome for each in (named, implied)]
+    assert seen == [Outcome.UNREACHABLE, Outcome.ABSENT]
+
+
+async def _observe(assignment: Assignment) -> Observation:
+    return await KIND.observe(assignment)
 
 
 def test_a_directory_that_is_no_cache_of_pip_is_said_to_be_none(look: Look, tmp_path: Path) -> None:
@@ -482,6 +516,54 @@ def test_a_truncated_file_is_unknown_and_accuses_nobody(look: Look, tmp_path: Pa
     assert [h.version for h in seen.holdings] == ["1.2.3", "1.2.3"]
     assert {(HeldState.UNKNOWN, None, None)} == {(h.state, h.sha256, h.size) for h in seen.holdings}
     assert not seen.holdings_complete
+
+
+NO_URL = "https://elsewhere.example/as-nobody-knows-it"
+MARKLESS = gzip.compress(tarred({"anything/README": b"x" * 5000}))
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        (WHEEL.content[:100], "named after the project"),
+        (gzip.compress(MARKLESS)[:30], "do not show whose they are"),
+        (zipped({"module.py": b"x"})[:40], "do not show whose they are"),
+        (MARKLESS[:-9], "do not show whose they are"),
+    ],
+)
+def test_an_archive_that_does_not_open_is_told_and_never_clean(
+    look: Look, tmp_path: Path, content: bytes, note: str
+) -> None:
+    store(tmp_path, NO_URL, content)
+    seen = look(tmp_path)
+    assert not seen.holdings_complete
+    assert any(note in each for each in seen.notes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zipped({"otherpkg-1.2.3.dist-info/LICENSE": b"x" * 99, "module.py": b"x"})[:120],
+        gzip.compress(tarred({"otherpkg-1.2.3/README": b"x" * 5000}))[:-9],
+        MARKLESS,
+        gzip.compress(b"no archive, and shorter than any"),
+        zipped({}),
+    ],
+)
+def test_an_archive_of_another_project_leaves_a_cache_known_though_it_is_cut(
+    look: Look, tmp_path: Path, content: bytes
+) -> None:
+    store(tmp_path, NO_URL, content)
+    assert look(tmp_path).holdings_complete
+
+
+def test_a_download_that_was_interrupted_is_told_and_hides_nothing(
+    look: Look, tmp_path: Path
+) -> None:
+    store(tmp_path, NO_URL, zipped({"module.py": b"x"})[:40]).unlink()
+    seen = look(tmp_path)
+    assert seen.holdings_complete
+    assert any("do not open" in note for note in seen.notes)
 
 
 def test_a_file_of_another_length_than_announced_is_damaged_though_it_can_be_opened(

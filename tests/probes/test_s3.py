@@ -582,3 +582,16 @@ def test_bytes_are_identified_by_the_strongest_that_is_known(
     )
     found = identify(known, asked)
     assert (found[1] if found else None) == by
+
+
+def test_every_command_of_aws_goes_to_the_server_of_the_place() -> None:
+    commands = [remedy.command for remedy in KIND.remedies if "aws " in remedy.command]
+    assert commands
+    for command in commands:
+        assert command.count("aws ") == command.count("aws {endpoint_option}")
+
+
+def test_what_removes_the_visible_object_is_not_offered_for_an_older_version() -> None:
+    remove = next(r for r in KIND.remedies if "s3 rm" in r.command)
+    versions = next(r for r in KIND.remedies if "--version-id" in r.command)
+    assert (remove.states, versions.traits) == ((HeldState.HELD,), ("versioned",))

@@ -65,7 +65,7 @@ HELD = [("1.2.3", HeldState.HELD)]
 @pytest.mark.parametrize(
     ("below", "outcome"),
     [
-        ("uv", Outcome.ABSENT),
+        ("uv", Outcome.UNREACHABLE),
         (".cache/uv", Outcome.ABSENT),
         ("not-mounted/.cache/uv", Outcome.UNREACHABLE),
         ("*/.cache/uv", Outcome.UNREACHABLE),

@@ -634,3 +634,14 @@ async def test_a_url_that_names_a_file_is_not_asked_for(
 async def test_without_url_and_path_nothing_is_read(assign: MakeAssignment) -> None:
     observation = await observe(assign(kind="wheelhouse"))
     assert observation.outcome is Outcome.SKIPPED
+
+
+async def test_a_bundle_that_nobody_opens_is_told_and_leaves_a_store_unknown(
+    tmp_path: Path, assign: MakeAssignment
+) -> None:
+    (tmp_path / "bundle.tar.gz").write_bytes(b"whatever it is")
+    wheel(tmp_path, "1.2.4")
+    for role, complete in ((Role.STORE, False), (Role.INDEX, True)):
+        seen = await observe(assign(path=str(tmp_path), kind="wheelhouse", role=role))
+        assert any("not opened: bundle.tar.gz" in note for note in seen.notes)
+        assert (seen.outcome, seen.holdings_complete) == (Outcome.OBSERVED, complete)

@@ -164,3 +164,16 @@ def test_two_threads_that_read_one_page_count_it_once(monkeypatch: pytest.Monkey
         one, other = pool.map(lambda host: parse(memory, host=host), "ab")
     assert one is other
     assert memory._bytes == len(PAGE)
+
+
+def test_of_projects_that_are_over_little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module, "MAX_OTHERS_BYTES", 2 * len(PAGE))
+    memory = PageMemory()
+    first, second = parse(memory, project="first"), parse(memory, project="second")
+    third = [parse(memory, PAGE + b" " * number, project="third") for number in range(3)]
+    assert parse(memory, project="first") is first
+    assert parse(memory, project="second") is second
+    assert [parse(memory, PAGE + b" " * n, project="third") for n in range(3)] == third
+    fourth = parse(memory, project="fourth")  # now the others are four bodies and more
+    assert parse(memory, project="fourth") is fourth
+    assert parse(memory, project="first") is not first
