@@ -99,7 +99,8 @@ def retry_after_s(headers: Headers, fetched_at: datetime) -> float | None:
 
 def foreign_cache_signs(headers: Headers) -> tuple[str, ...]:
     """Name the headers which show that a cache other than the server's own is in front of it."""
-    signs = [name for name in _FOREIGN_SIGNS if headers.get(name) is not None]
+    there = headers.names
+    signs = [name for name in _FOREIGN_SIGNS if name in there]
     # squid says `HIT from HOST`; Fastly only ever lists HIT and MISS beside X-Served-By.
     x_cache = headers.joined("x-cache")
     if x_cache is not None and (" from " in x_cache or headers.get("x-served-by") is None):

@@ -137,6 +137,8 @@ class IndexReader:
         asked = [*enumerate(addresses, start=(number - 1) * len(addresses) + 1)]
         if self._assignment.location.samples > 1:
             return [await self._page(url, view, *node) for node in asked for view in views]
+        if len(asked) == 1:  # as nearly always, and a task more for each page is felt
+            return await self._node(url, views, *asked[0])
         nodes = await asyncio.gather(*(self._node(url, views, *node) for node in asked))
         return [page for pages in nodes for page in pages]
 
@@ -146,7 +148,9 @@ class IndexReader:
         """Ask one address in every view at once, but for one of several: it may not answer."""
         alone = 0 if address is None else 1
         pages = [await self._page(url, view, sample, address) for view in views[:alone]]
-        rest = (self._page(url, view, sample, address) for view in views[alone:])
+        rest = [self._page(url, view, sample, address) for view in views[alone:]]
+        if len(rest) == 1:
+            return [*pages, await rest[0]]
         return [*pages, *await asyncio.gather(*rest)]
 
     def _may_sample(self, pages: Sequence[Page], samples: int) -> bool:

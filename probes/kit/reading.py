@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from auditor.contracts import Assignment
 from auditor.errors import Malformed
 from auditor.model import Candidate, Candidates, Fault
 from probes.kit.answer import Answer
+from probes.kit.beside import beside_the_loop
 from probes.kit.evidence import entries_that_matter
 from probes.kit.pages import ParsedPage, parse_page
 from probes.kit.pages.columns import PlainFiles
@@ -120,7 +120,8 @@ class PageReader:
                 body, url=url, content_type=content_type, project=project, digest=digest
             )
         parse = partial(self._own_parse, body, url=url, content_type=content_type, project=project)
-        return await asyncio.to_thread(parse) if len(body) >= THREAD_BYTES else parse()
+        length = len(body)
+        return await beside_the_loop(parse, length) if length >= THREAD_BYTES else parse()
 
     def _safe(self, candidate: Candidate) -> Candidate:
         """Hide what a signed URL would give away. Nearly no URL has a query, so look first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from datetime import datetime
 from functools import partial
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import ProbeError
 from probes.kit.answer import Answer
+from probes.kit.beside import beside_the_loop
 from probes.kit.decoding import MAX_PAGE_BYTES, decode
 from probes.kit.request import Request
 
@@ -41,8 +41,9 @@ async def received(
     """
     encoding = reply.headers.joined("content-encoding")
     work = partial(_body, reply.wire, encoding, is_partial=request.prefix_bytes is not None)
-    large = len(reply.wire) >= _THREAD_BYTES
-    body, digest, fault = await asyncio.to_thread(work) if large else work()
+    length = len(reply.wire)
+    large = length >= _THREAD_BYTES
+    body, digest, fault = await beside_the_loop(work, length) if large else work()
     return Answer(
         method=request.method,
         sent_headers=request.headers,
@@ -53,7 +54,7 @@ async def received(
         body=body,
         body_sha256=digest,
         fault=fault,
-        wire_bytes=len(reply.wire),
+        wire_bytes=length,
         fetched_at=fetched_at,
         proxy=proxy,
         with_credentials=with_credentials,

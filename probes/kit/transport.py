@@ -11,8 +11,7 @@ import errno
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 from typing import cast
@@ -39,7 +38,6 @@ CONNECT_TIMEOUT_S = 10.0
 # How long a connection may wait for its next request: less than with any usual server, of which
 # gunicorn waits the shortest (2 s). One that the server closes meanwhile would cost an attempt.
 KEPT_S = 1.5
-_CHUNK_BYTES = 2**16
 # Literal headers only: what aiohttp adds of its own accord would make another cache variant.
 _AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
@@ -162,44 +160,42 @@ class Transport:
             Denied: a proxy wants credentials.
             Malformed: the answer is not HTTP, or larger than any page.
         """
-        async with self._respond(call, sending) as response:
-            sending.status = response.status
-            if response.status == 407 and call.proxy is not None:
-                raise _refused_by_proxy(response.status)
-            wire = await self._read(call, response)
-            return Reply(
-                status=response.status,
-                headers=Headers(tuple(response.headers.items())),
-                wire=wire,
-            )
-
-    @asynccontextmanager
-    async def _respond(self, call: Call, sending: Sending) -> AsyncIterator[aiohttp.ClientResponse]:
         where = origin_of(call.url).host_and_port
         try:
-            async with self._session.request(
-                call.method,
-                # Already encoded: requoting could ask for another cache entry than clients do.
-                URL(call.url, encoded=True),
-                headers=list(call.headers),
-                proxy=call.proxy,
-                ssl=call.tls if call.tls is not None else True,
-                allow_redirects=False,
-                timeout=_timeout(call.timeout_s),
-                trace_request_ctx=sending,
-            ) as response:
-                yield response
+            return await self._reply(call, sending)
         except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
             if isinstance(error, aiohttp.ClientHttpProxyError):
                 sending.times = max(1, sending.times)  # the proxy's log has a line for CONNECT
             raise _translated(error, sending, where, call) from error
+
+    async def _reply(self, call: Call, sending: Sending) -> Reply:
+        async with self._session.request(
+            call.method,
+            # Already encoded: requoting could ask for another cache entry than clients do.
+            URL(call.url, encoded=True),
+            headers=list(call.headers),
+            proxy=call.proxy,
+            ssl=call.tls if call.tls is not None else True,
+            allow_redirects=False,
+            timeout=_timeout(call.timeout_s),
+            trace_request_ctx=sending,
+        ) as response:
+            sending.status = response.status
+            if response.status == 407 and call.proxy is not None:
+                raise _refused_by_proxy(response.status)
+            return Reply(
+                status=response.status,
+                headers=Headers(tuple(response.headers.items())),
+                wire=await self._read(call, response),
+            )
 
     async def _read(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
         limit = MAX_WIRE_BYTES if call.prefix_bytes is None else call.prefix_bytes
         if call.method == "HEAD":
             return b""
         wire = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        # What has come so far, which is little: aiohttp stops reading when nobody takes it.
+        while chunk := await response.content.readany():
             wire += chunk
             if len(wire) > limit:
                 response.close()  # the rest stays unread

@@ -40,7 +40,7 @@ from probes.kit.pages.parsed import (
     excerpt,
 )
 
-__all__ = ["parse_json", "parse_leniently", "parse_typed"]
+__all__ = ["may_hold_two_lists", "parse_json", "parse_leniently", "parse_typed"]
 
 _T = TypeVar("_T")
 
@@ -52,6 +52,12 @@ MAX_NUMBER_CHARS = 1_000
 # memory of its text. The largest page on PyPI has some 400,000 of these signs.
 MAX_SIGNS = 5_000_000
 _SIGNS = b"[{,"
+_FILES = b'"files"'
+# Between tokens (RFC 8259, section 2).
+_BLANKS = b" \t\n\r"
+# PyPI's pages have three of these at most. In front of each, so much is looked at.
+_FEW_BRACKETS = 16
+_NEAR_BYTES = 64
 # No encoder escapes a letter of ASCII; in a key it hides what the key is.
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:[46][1-9A-Fa-f]|[57][0-9Aa])")
 
@@ -82,10 +88,15 @@ def parse_json(body: bytes, *, url: str, project: str, faults: FaultLog) -> Pars
         Malformed: it is no index page at all, or of another major API version.
     """
     _refuse_too_much(body)
-    if body.count(b'"files"') > 1 or _ESCAPED_LETTER.search(body) is not None:
+    doubted = may_hold_two_lists(body)
+    if doubted:
         _note_two_lists(body, faults)
     page = parse_typed(body, url=url, project=project, faults=faults)
-    return page or parse_leniently(body, url=url, project=project, faults=faults)
+    if page is not None:
+        return page
+    if not doubted and body.count(_FILES) > 1:  # and one of them is no list
+        _note_two_lists(body, faults)
+    return parse_leniently(body, url=url, project=project, faults=faults)
 
 
 def _refuse_too_much(body: bytes) -> None:
@@ -95,6 +106,33 @@ def _refuse_too_much(body: bytes) -> None:
             f"the answer is JSON of more than {MAX_SIGNS} values, and no index page: "
             "look at what serves this URL"
         )
+
+
+def may_hold_two_lists(body: bytes) -> bool:
+    """Say whether a page may have two keys `files` with a list each. (Any page may be doubted.)
+
+    A list begins with a bracket, of which a page has a handful: finding one sign is many times as
+    fast as finding the key.
+    """
+    escape = body.find(b"\\")
+    if escape >= 0 and _ESCAPED_LETTER.search(body, escape) is not None:
+        return True
+    lists, at = 0, -1
+    for _ in range(_FEW_BRACKETS):
+        at = body.find(b"[", at + 1)
+        if at < 0:
+            return lists > 1
+        lists += _may_follow_key(body[max(0, at - _NEAR_BYTES) : at])
+    return body.count(_FILES) > 1
+
+
+def _may_follow_key(before: bytes) -> bool:
+    """Say whether what is near in front of a bracket ends with the key `files`, or may do so."""
+    left = before.rstrip(_BLANKS)
+    if left.endswith(b":"):
+        left = left[:-1].rstrip(_BLANKS)
+        return left.endswith(_FILES) or len(left) < len(_FILES)
+    return not left
 
 
 def _note_two_lists(body: bytes, faults: FaultLog) -> None:

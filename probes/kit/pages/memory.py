@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar, cast
 
+from probes.kit.beside import beside_the_loop
 from probes.kit.pages import ParsedPage, parse_page
 
 __all__ = ["PageMemory"]
@@ -18,8 +19,14 @@ __all__ = ["PageMemory"]
 # What the bodies of these may take together: the largest page in both forms, twice. What was read
 # of them takes about twice as much.
 MAX_REMEMBERED_BYTES = 16 * 2**20
+# And those of all projects but the one that is read: the same page comes from everywhere within
+# seconds, and after that only from a place that is much slower than the others.
+MAX_OTHERS_BYTES = 4 * 2**20
 # Larger pages are read in a thread, so that deadlines of other locations are kept.
 THREAD_BYTES = 2**17
+
+# Where in the key of a page its project is.
+_PROJECT = 2
 
 T = TypeVar("T")
 
@@ -91,7 +98,7 @@ class PageMemory:
             return parse()
         key = (*everywhere, url)
         if key not in self._reading:
-            self._reading[key] = asyncio.ensure_future(asyncio.to_thread(parse))
+            self._reading[key] = asyncio.ensure_future(beside_the_loop(parse, len(body)))
             self._reading[key].add_done_callback(partial(self._has_read, key))
         # Whoever came first may be out of time; the others still want the page.
         return await asyncio.shield(self._reading[key])
@@ -131,8 +138,21 @@ class PageMemory:
                 return other.page
             self._known[key] = self._by_page[id(page)] = _Known(page, body_bytes)
             self._bytes += body_bytes
-            while self._bytes > MAX_REMEMBERED_BYTES:
-                _, oldest = self._known.popitem(last=False)
-                del self._by_page[id(oldest.page)]
-                self._bytes -= oldest.body_bytes
+            if self._bytes > min(MAX_OTHERS_BYTES, MAX_REMEMBERED_BYTES):
+                self._forget(key[_PROJECT])
         return page
+
+    def _forget(self, project: str) -> None:
+        """Drop what was wanted longest ago, of other projects first, while there is too much."""
+        of_others = [key for key in self._known if key[_PROJECT] != project]
+        others_bytes = sum(self._known[key].body_bytes for key in of_others)
+        while of_others and others_bytes > MAX_OTHERS_BYTES:
+            others_bytes -= self._drop(of_others.pop(0))
+        while self._bytes > MAX_REMEMBERED_BYTES:
+            self._drop(of_others.pop(0) if of_others else next(iter(self._known)))
+
+    def _drop(self, key: tuple[str, ...]) -> int:
+        dropped = self._known.pop(key)
+        del self._by_page[id(dropped.page)]
+        self._bytes -= dropped.body_bytes
+        return dropped.body_bytes
