@@ -25,6 +25,11 @@ def pytest_configure(config: pytest.Config) -> None:
         del RULES[rule]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    # Bytes that hold a time, as gzip's do, would be called otherwise in each process that collects.
+    return argname if isinstance(val, bytes) else None
+
+
 @dataclass(frozen=True)
 class Golden:
     """Compares text with a file under tests/golden, or rewrites the file when told to."""

@@ -249,7 +249,7 @@ def test_an_archive_without_a_name_of_one_is_opened(
     assert rows == {"wheelhouse": "clean", "archive": "latent"}
 
 
-@pytest.mark.parametrize("prefix", [b"", b"#!/usr/bin/env python3\n"])
+@pytest.mark.parametrize("prefix", [b"", b"#!/usr/bin/env python3\n"], ids=["zip", "program"])
 def test_a_zip_file_and_a_program_that_is_one_are_opened(tmp_path: Path, prefix: bytes) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -270,6 +270,7 @@ def test_a_zip_file_and_a_program_that_is_one_are_opened(tmp_path: Path, prefix:
         ("e", gzip.compress(random.Random(1).randbytes(4000))[:100], "does not open"),
         ("f", gzip.compress(gzip.compress(b"packed twice, of whatever it is")), "does not open"),
     ],
+    ids=list("abcdef"),
 )
 def test_what_could_be_an_archive_and_does_not_open_makes_a_scan_inconclusive(
     tmp_path: Path, run: Run, name: str, content: bytes, told: str

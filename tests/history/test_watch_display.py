@@ -141,7 +141,7 @@ def test_in_a_terminal_the_table_is_drawn_and_the_report_follows_it(
     small.show(small.source, fixed=True)
     small.show(small.mirror, fixed=True)
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 160, 0, 0))
     words = ["watch", "--config", str(config("")), "--interval", "0.1s", "--passes", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "auditor.cli.main", *words],
