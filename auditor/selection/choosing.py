@@ -57,7 +57,11 @@ class Chosen:
 
         Environments in which the same files lose for the same reasons share one tuple.
         """
-        return self._explainer.rejected(self._view, self._decision, self.choice)
+        lost = self._explainer.rejected(self._view, self._decision, self.choice)
+        if not self.undecided:
+            return lost
+        # A file may have lost by the facts that are known, and win by those that are not.
+        return tuple(each for each in lost if each.filename not in self.undecided)
 
 
 def choose(

@@ -169,8 +169,8 @@ SEEDED = (
         "an error of another class: a lock that is no UTF-8",
         "locks.uv",
         "probes/locks/formats.py",
-        "    except (NotReadable, UnicodeDecodeError) as error:",
-        "    except NotReadable as error:",
+        "    except (NotReadable, UnknownCoding, UnicodeDecodeError) as error:",
+        "    except (NotReadable, UnknownCoding) as error:",
     ),
 )
 

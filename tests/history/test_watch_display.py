@@ -165,6 +165,7 @@ def test_in_a_terminal_the_table_is_drawn_and_the_report_follows_it(
     assert process.returncode == 0, text
     assert "looking" in text or "next look" in text
     assert "✔ rolled-forward" in text
+    assert "this was the last one" in text, text[-1500:]
     assert text.index("this was the last one") < text.index("watch: everywhere, 2 looks agree")
     assert text.endswith("after 2 looks\r\n")
     assert "\x1b[?25h" in text  # the cursor is back
