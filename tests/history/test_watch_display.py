@@ -148,7 +148,7 @@ def test_in_a_terminal_the_table_is_drawn_and_the_report_follows_it(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=follower,
-        env={**os.environ, "TERM": "xterm"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "30"},
     )
     os.close(follower)
     shown = b""
