@@ -20,6 +20,10 @@ pytestmark = [
 ]
 
 
+def marks(row: dict[str, dict[str, dict[str, str]]]) -> set[str]:
+    return {cell["mark"] for cell in row["cells"].values()}
+
+
 def test_what_deleting_does_at_two_programs_was_known_before(
     tmp_path: Path, real_program: Callable[[str], Path]
 ) -> None:
@@ -52,6 +56,7 @@ def test_what_deleting_does_at_two_programs_was_known_before(
     assert warm["seen"] == {how: cell["seen"] for how, cell in warm["cells"].items()}
     local = rows["with a fallback", "local"]
     assert (local["predicted"]["when"], local["seen"]["pinned"]) == ("never", "broken")
-    cells = document["cells"]
-    assert cells["unknown"] < 0.1 * sum(cells.values())
+    # From its URL alone nobody can tell how long an nginx keeps a page; all else is known.
+    unknown = {r["place"] for r in rows.values() if "unknown" in marks(r)}
+    assert unknown <= {"nginx from afar"}
     assert "delete" in page.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -118,12 +119,12 @@ class ProxpiCache:
         Raises:
             ProgramFailed: some worker never did.
         """
-        begin = len(self._lines())
+        # A worker may write its line late: only lines with this mark are answers to this.
+        mark = f"?round={secrets.token_hex(8)}"
         for _ in range(_MAX_CALLS):
-            await self.call(method, url)
-            if len({pid for pid, line in self._lines()[begin:] if line.method == method}) >= (
-                self.workers
-            ):
+            await self.call(method, f"{url}{mark}")
+            answered = {pid for pid, line in self._lines() if line.path.endswith(mark)}
+            if len(answered) >= self.workers:
                 return
         raise ProgramFailed(f"not every worker of proxpi answered {method} within {_MAX_CALLS}")
 
