@@ -37,7 +37,7 @@ test: $(VENV)/.dev ## everything, on any machine: what CI runs
 	tools/debian_packages.sh
 	rm -f .coverage .coverage.* $(BUILD)/real-programs.json
 	$(BIN)/python -m coverage run -m pytest $(PARALLEL) -m "not live and not heavy" \
-	  --real-programs $(BUILD)/real-programs.json
+	  --durations 15 --real-programs $(BUILD)/real-programs.json
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 	$(MAKE) --no-print-directory lint

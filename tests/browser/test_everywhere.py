@@ -84,13 +84,22 @@ async def test_it_fits_says_nothing_and_asks_for_nothing(
             seen.assert_quiet(pages[name])
 
 
-@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (PHONE, "dark"),
+        (DESKTOP, "light"),
+        pytest.param(PHONE, "light", marks=pytest.mark.heavy),
+        pytest.param(DESKTOP, "dark", marks=pytest.mark.heavy),
+    ],
+)
 async def test_axe_finds_nothing(
     browser: Browser, pages: dict[str, str], width: int, scheme: Scheme
 ) -> None:
     assert await found_by_axe(browser, pages["demo"], width, scheme) == []
 
 
+@pytest.mark.heavy
 async def test_axe_finds_nothing_among_places_told_together(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -130,6 +139,7 @@ async def test_the_watch_notices_a_message_a_violation_and_a_request(
             seen.assert_quiet(page.as_uri())
 
 
+@pytest.mark.heavy
 async def test_every_run_fits_every_width_with_everything_open(
     browser: Browser, tmp_path: Path
 ) -> None:

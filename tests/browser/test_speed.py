@@ -53,6 +53,7 @@ async def took_ms(browser: Browser, url: str, script: str) -> float:
         return float(await seen.evaluate(script))
 
 
+@pytest.mark.heavy
 async def test_five_hundred_places_are_ready_at_once(
     browser: Browser, pages: dict[str, str], tmp_path: Path
 ) -> None:

@@ -96,7 +96,9 @@ def snapshot(directory: Path) -> dict[str, tuple[int, int]]:
     return {str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in paths}
 
 
-@pytest.mark.parametrize(("workers", "samples"), [(1, 1), (2, 4)])
+@pytest.mark.parametrize(
+    ("workers", "samples"), [(1, 1), pytest.param(2, 4, marks=pytest.mark.heavy)]
+)
 async def test_the_whole_story_agrees_with_pip_and_with_the_disk(
     workers: int, samples: int, real_program: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ async def test_the_whole_story_agrees_with_pip_and_with_the_bucket(tmp_path: Pat
     assert SECRET_KEY not in written
 
 
+@pytest.mark.heavy
 async def test_what_is_deleted_from_a_bucket_without_versions_is_gone(tmp_path: Path) -> None:
     steps = (Step.BROKEN, Step.FIX_PUBLISHED, Step.DELETED)
     subject = S3Bucket(command=require("moto"), versioned=False, checksum=None)
