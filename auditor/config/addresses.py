@@ -95,9 +95,12 @@ def absolute_path(text: str, directory: Path | None) -> str:
 
 def _split(text: str) -> tuple[str, str | None, str | None]:
     try:
-        return split_userinfo(text)
+        found = split_userinfo(text)
+        if "@" in urlsplit(found[0]).netloc:  # "http://a:b@//c:d@host/", the host of which is empty
+            raise ValueError("two logins")
     except ValueError as error:  # such as "http://[::1": its text may hold the whole address
         raise ValueError("is no address; write http://HOST/ or https://HOST/") from error
+    return found
 
 
 def _s3(url: str) -> Address:

@@ -16,7 +16,10 @@ DEFAULT_ORIGIN = "default"
 
 # A configuration of 10,000 locations has about 2 MB.
 MAX_CONFIG_BYTES = 16 * 1024 * 1024
+# A megabyte has room for 100,000 tables with nothing in them, which take seconds.
+MAX_TABLES = 40_000
 
+_TABLE = re.compile(r"^[ \t]*+\[", re.MULTILINE)
 _POSITION = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
 
 
@@ -111,6 +114,9 @@ def parse_document(text: str, *, name: str, directory: Path | None = None) -> Do
         ConfigError: it is no TOML; the message names the line.
     """
     text = text.replace("\r\n", "\n")
+    if text.count("[") > MAX_TABLES and len(_TABLE.findall(text)) > MAX_TABLES:
+        problem = f"has more than {MAX_TABLES} tables; spread them over several files"
+        raise ConfigError([f"{name}: {problem}"])
     # Only now: its patterns take longer to make than anything else of the configuration does.
     import tomllib
 

@@ -269,7 +269,7 @@ class LocationBuilder:
         )
         for key in ("ca_file", "client_cert", "client_key"):
             file: str | None = getattr(credentials, key)
-            if file is not None and not Path(file).is_file():
+            if file is not None and not _is_file(file):
                 where = self.document.origin((*placed.path, key))
                 self.warnings.append(f"{where}: {key}: there is no file {file}; correct the path")
         return replace(credentials, proxy_username=proxy.username, proxy_password=proxy.password)
@@ -287,3 +287,10 @@ class LocationBuilder:
             self.warnings.append(
                 f'{origin}: url carries a password in clear; write password = {{env = "NAME"}}'
             )
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False

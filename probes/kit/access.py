@@ -6,6 +6,7 @@ import base64
 import netrc
 import os
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from auditor.contracts import Credentials
 from auditor.errors import ProbeError
 from probes.kit.origins import Origin, origin_of
 
-__all__ = ["Access"]
+__all__ = ["Access", "Logins"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -35,11 +36,19 @@ class Access:
         return "Access(…)"
 
     @classmethod
-    def to(cls, url: str | None, credentials: Credentials) -> Access:
-        """Bind credentials to the origin of a location's URL."""
+    def to(cls, url: str | None, credentials: Credentials, logins: Logins | None = None) -> Access:
+        """Bind credentials to the origin of a location's URL.
+
+        Args:
+            url: None if it has none.
+            credentials: as configured.
+            logins: netrc, as it was read before; None: it is read.
+        """
         origin = origin_of(url) if url else None
         configured = credentials.username is not None or credentials.token is not None
-        login = None if configured or origin is None else _netrc_login(origin.host)
+        login = None
+        if not configured and origin is not None:
+            login = (logins or Logins.as_they_are()).to(origin.host)
         return cls(origin, credentials, login)
 
     def authorization(self, url: str) -> str | None:
@@ -92,18 +101,31 @@ def _basic(username: str, password: str) -> str:
     return f"Basic {base64.b64encode(raw).decode('ascii')}"
 
 
-def _netrc_login(host: str) -> tuple[str, str] | None:
-    """Look a host up in netrc, as pip does. A file that cannot be read has no logins."""
-    named = os.environ.get("NETRC")
-    paths = [Path(named)] if named else [Path("~/.netrc"), Path("~/_netrc")]
-    for path in paths:
-        try:
-            found = netrc.netrc(str(path.expanduser())).authenticators(host)
-        except (OSError, netrc.NetrcParseError, UnicodeDecodeError, RuntimeError):
-            continue
-        if found is not None:
-            return found[0] or "", found[2] or ""
-    return None
+@dataclass(frozen=True, slots=True, repr=False)
+class Logins:
+    """What this user's netrc says, looked up as pip does."""
+
+    files: tuple[netrc.netrc, ...]
+
+    def __repr__(self) -> str:
+        return "Logins(…)"
+
+    @classmethod
+    def as_they_are(cls) -> Logins:
+        """Read it. A file that cannot be read has no logins."""
+        named = os.environ.get("NETRC")
+        paths = [Path(named)] if named else [Path("~/.netrc"), Path("~/_netrc")]
+        files: list[netrc.netrc] = []
+        for path in paths:
+            with suppress(OSError, netrc.NetrcParseError, UnicodeDecodeError, RuntimeError):
+                files.append(netrc.netrc(str(path.expanduser())))
+        return cls(tuple(files))
+
+    def to(self, host: str) -> tuple[str, str] | None:
+        """Return user and password for a host; None if there are none."""
+        found = (file.authenticators(host) for file in self.files)
+        login = next((each for each in found if each is not None), None)
+        return None if login is None else (login[0] or "", login[2] or "")
 
 
 # As pip treats them: `PIP_CERT` is its own option, the other two are read by requests within it.

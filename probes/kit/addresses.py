@@ -89,8 +89,9 @@ class AddressBook:
         key = (origin_of(url), via)
         if key not in self._found:
             self._found[key] = asyncio.create_task(nodes_behind(url, via))
+        found = self._found[key]
         # Whoever gives up waiting must not take the answer away from the others.
-        return await asyncio.shield(self._found[key])
+        return found.result() if found.done() else await asyncio.shield(found)
 
 
 async def nodes_behind(url: str, via: str | None) -> Nodes:

@@ -56,7 +56,11 @@ class Headers:
     def joined(self, name: str) -> str | None:
         """Return all fields of that name as one list (RFC 9110, section 5.3); None if none."""
         values = self._by_name.get(name.lower())
-        return ", ".join(map(shown, values)) or None if values else None
+        if not values:
+            return None
+        if len(values) == 1:  # as nearly always
+            return shown(values[0]) or None
+        return ", ".join(map(shown, values)) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,7 @@ class Answer:
         proxy: the proxy that was used, without credentials; None: direct.
         with_credentials: whether any were sent.
         address: the one that was connected to, where it was chosen among several; None: any.
+        peer: the address that answered; None: not known, as behind a proxy.
         made_for: id of the other incident that it was asked for; None: for this one.
     """
 
@@ -97,4 +102,5 @@ class Answer:
     proxy: str | None = None
     with_credentials: bool = False
     address: str | None = None
+    peer: str | None = None
     made_for: str | None = None

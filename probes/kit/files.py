@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import shlex
 import stat
 import threading
@@ -34,6 +36,8 @@ __all__ = [
     "disguised_holding",
     "held_version",
     "hosting_on_disk",
+    "odd_version",
+    "oddly_named_holding",
     "read_distribution",
     "witness",
 ]
@@ -126,6 +130,43 @@ def held_version(filename: str, project: str) -> str | None:
     return version_in(filename, project) or version_in(filename.lower(), project)
 
 
+# Forms that installers once read or never did, and names with something odd in them.
+_ODD_ENDINGS = (
+    *(".whl", ".egg", ".exe", ".msi", ".rpm", ".deb", ".zip"),
+    *(".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"),
+)
+_ODD_NAME = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9._-]*?)-"
+    r"(?P<version>\d+(?:\.\d+)*(?:\.?(?:a|b|rc|post|dev)\d+)*)(?![a-z0-9])"
+)
+
+
+def odd_version(filename: str, project: str) -> str | None:
+    """Return the version of a file of the project whose name no installer reads, such as an egg."""
+    name = filename.lower()
+    match = _ODD_NAME.match(name) if name.endswith(_ODD_ENDINGS) else None
+    if match is None or normalise_project(match["name"]) != project:
+        return None
+    return match["version"]
+
+
+def oddly_named_holding(path: Path, project: str, stop: threading.Event) -> Holding | None:
+    """Recognise a file of the project whose name no installer reads."""
+    version = odd_version(path.name, project)
+    if version is None:
+        return None
+    try:
+        holding = digest_holding(path, version, digest_file(path, stop))
+    except (OSError, NotReadable) as error:
+        return None if _leads_nowhere(error) else _unknown(path, version, _cause(error))
+    return replace(holding, how=f"{holding.how}; no installer reads such a name")
+
+
+def _leads_nowhere(error: Exception) -> bool:
+    """Whether it is a link to nothing, or round in a circle: there are no bytes."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ELOOP)
+
+
 def disguised_holding(path: Path, sought: Sought, stop: threading.Event) -> Holding | None:
     """Recognise a broken artifact under another name by its content, if its digest is known.
 
@@ -139,9 +180,9 @@ def disguised_holding(path: Path, sought: Sought, stop: threading.Event) -> Hold
         if not sought.spend(status.st_size):
             raise Unsearched(f"{path.name}: nothing more is hashed in search of broken files")
         digest = digest_file(path, stop)
-    except FileNotFoundError:
-        return None  # a link that leads nowhere: no bytes
     except (OSError, NotReadable) as error:
+        if _leads_nowhere(error):
+            return None
         raise Unsearched(f"{path.name}: {_cause(error)}") from error
     if digest.sha256 is None:
         raise Unsearched(f"{path.name}: too large to be hashed here")

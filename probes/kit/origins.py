@@ -1,25 +1,21 @@
-"""Where a URL leads: its origin, whether it names an artifact, whether its host is private."""
+"""Where a URL leads: its origin, whether it names an artifact, what a redirect makes of it."""
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
 import re
-import socket
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from auditor.errors import GuardRefused, Malformed, Unreachable
+from auditor.errors import GuardRefused, Malformed
+from probes.kit.reach import is_loopback
 
 __all__ = [
     "Origin",
     "follow",
     "is_artifact_url",
-    "is_private_address",
     "is_same_host",
     "origin_of",
-    "resolves_to_private",
 ]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -93,61 +89,7 @@ def is_artifact_url(url: str) -> bool:
 
 def is_same_host(one: str, other: str) -> bool:
     """Say whether two hosts are one: by name, or since both are this machine's loopback."""
-    return one == other or (_is_loopback(one) and _is_loopback(other))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
-        return True
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return _is_short_loopback(host)
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    # What connects to 0.0.0.0 or :: reaches this machine.
-    return bool(mapped.is_loopback or mapped.is_unspecified)
-
-
-def _is_short_loopback(host: str) -> bool:
-    """`127.1` and `2130706433` are addresses too, to those who open connections."""
-    if not host.isascii() or not host[:1].isdigit():
-        return False
-    try:
-        return socket.inet_aton(host)[0] in (0, 127)
-    except OSError:
-        return False
-
-
-def is_private_address(host: str) -> bool | None:
-    """Say whether a host is not on the public internet; None if it is a name, not an address."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return not (mapped or address).is_global
-
-
-async def resolves_to_private(host: str, *, resolve: bool) -> bool:
-    """Say whether a host, or any address that its name stands for, is not on the public internet.
-
-    Args:
-        host: name or address.
-        resolve: whether a name is looked up; otherwise it counts as public.
-
-    Raises:
-        Unreachable: the name is not found.
-    """
-    literal = is_private_address(host)
-    if literal is not None or not resolve:
-        return bool(literal)
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    except (OSError, UnicodeError) as error:
-        raise Unreachable(f"the name {host[:100]} is not found", connected=True) from error
-    return any(is_private_address(str(address[0])) for *_, address in found)
+    return one == other or (is_loopback(one) and is_loopback(other))
 
 
 def follow(current: str, location: str | None, *, artifact_asked: bool) -> str:
@@ -164,6 +106,8 @@ def follow(current: str, location: str | None, *, artifact_asked: bool) -> str:
     except ValueError as error:
         raise Malformed(f"the server redirects to what is no URL: {error}") from error
     netloc = parts.netloc.rpartition("@")[2]
+    if parts.netloc and not netloc:  # what looks like its path would take the place of its host
+        raise Malformed("the server redirects to a URL with a login and without a host")
     target = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
     origin_of(target)
     if not artifact_asked and is_artifact_url(target):

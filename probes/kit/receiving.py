@@ -59,6 +59,7 @@ async def received(
         proxy=proxy,
         with_credentials=with_credentials,
         address=request.address,
+        peer=reply.peer if proxy is None else None,
     )
 
 

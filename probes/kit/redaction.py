@@ -53,8 +53,10 @@ def redact_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return _redact_userinfo(_redact_parameters(url))
+        return _redact_what_is_no_url(url)
     netloc = parts.netloc.rpartition("@")[2]
+    if parts.netloc and not netloc:  # what looks like its path would take the place of its host
+        return _redact_what_is_no_url(url)
     fragment = parts.fragment
     if fragment and not _HASH_FRAGMENT.match(fragment):
         fragment = _redact_parameters(fragment)
@@ -222,8 +224,12 @@ def _escaped_sign(sign: str) -> str:
     return f"(?:{'|'.join(ways)})"
 
 
+def _redact_what_is_no_url(url: str) -> str:
+    return _redact_userinfo(_redact_parameters(url))
+
+
 def _redact_userinfo(text: str) -> str:
-    return re.sub(r"(://)[^/\s@]*@", r"\1", text)
+    return re.sub(r"(:/{2,})(?:[^/\s@]*@/*)+", r"\1", text)
 
 
 def _redact_parameters(query: str) -> str:

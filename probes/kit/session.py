@@ -17,9 +17,10 @@ from auditor.model import RequestRecord, Touch, View
 from probes.kit.addresses import AddressBook, Nodes
 from probes.kit.answer import Answer
 from probes.kit.answered import AnsweredOnce
+from probes.kit.confinement import Confinement
 from probes.kit.freshness import retry_after_s
 from probes.kit.guard import decide, is_asked_once
-from probes.kit.origins import follow, is_artifact_url, origin_of, resolves_to_private
+from probes.kit.origins import follow, is_artifact_url, origin_of
 from probes.kit.receiving import received
 from probes.kit.redaction import REDACTED, redact_url
 from probes.kit.request import Request
@@ -71,6 +72,7 @@ class GuardedSession:
         self._own_transports: Transports | None = None
         self._deadline_s = 0.0
         self._turns: Counter[Request] = Counter()
+        self._confinement = Confinement(location.url, self._way_in.proxies)
         self.proxy: str | None = None
         incident = assignment.incident
         public = (location.name, location.url or "", incident.id, incident.project)
@@ -178,19 +180,20 @@ class GuardedSession:
             return await self._send(request, ledger)
         self._check(request)
         self._turns[request] += 1
-        return await shared.one(AnsweredOnce, "answers").answer(
+        answer = await shared.one(AnsweredOnce, "answers").answer(
             (self._assignment.location.name, request, self._turns[request]),
             partial(self._send, request),
             ledger,
             incident=self._assignment.incident.id,
             timeout_s=self._time_left_s(),
         )
+        return self._confinement.noted(answer)
 
     async def _send(self, request: Request, ledger: Ledger) -> Answer:
         hops: list[str] = []
         current = request
         while True:
-            answer = await self._attempts(current, ledger)
+            answer = self._confinement.noted(await self._attempts(current, ledger))
             if answer.status not in _REDIRECTS or not request.redirects:
                 if current is request:
                     return answer
@@ -202,7 +205,7 @@ class GuardedSession:
             target = follow(
                 current.url, answer.headers.get("location"), artifact_asked=request.artifact
             )
-            await self.refuse_private(target)
+            await self.refuse_private(target, answer)
             hops.append(target)
             stays = origin_of(target).host == origin_of(current.url).host
             current = replace(current, url=target, address=current.address if stays else None)
@@ -329,22 +332,15 @@ class GuardedSession:
         for left in range(sending.times - 1, -1, -1):
             ledger.write(replace(record, status=None) if left else record)
 
-    async def refuse_private(self, target: str) -> None:
-        """Keep a public server from sending us into the private network that we stand in.
+    async def refuse_private(self, target: str, answer: Answer | None = None) -> None:
+        """Keep a server from sending us to what is nearer than it is itself.
+
+        Args:
+            target: a URL that a server names.
+            answer: which names it; None: one of this location.
 
         Raises:
             GuardRefused: it tries to.
-            Unreachable: the name is not found.
         """
-        configured = self._assignment.location.url
-        own = origin_of(configured).host if configured else ""
-        host = origin_of(target).host
-        if host == own:
-            return
-        named = self._way_in.proxies.to(target) is not None  # then the proxy resolves the name
-        if await resolves_to_private(host, resolve=not named) and not await resolves_to_private(
-            own, resolve=True
-        ):
-            raise GuardRefused(
-                f"a public address leads to the private host {host[:100]}, which was not followed"
-            )
+        if self._transports is not None:
+            await self._confinement.apply(target, answer, self._transports)

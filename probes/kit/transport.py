@@ -1,29 +1,33 @@
 """One request on aiohttp: exactly the given headers, bounded, every failure named.
 
-Only this module and `lean_aiohttp` import aiohttp. They are imported when a probe is first going to
-ask something: most of the time that `auditor --help` would take is in there.
+Only this module, `connections` and `lean_aiohttp` import aiohttp. They are imported when a probe is
+first going to ask something: most of the time that `auditor --help` would take is in there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
-import socket
 import ssl
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from types import MappingProxyType, SimpleNamespace
-from typing import cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from yarl import URL
 
 from auditor.errors import Denied, Malformed, ProbeError, Unreachable
 from probes.kit.answer import Headers
+from probes.kit.connections import Bounds, Connector, Meter, Resolver, metered
 from probes.kit.decoding import MAX_WIRE_BYTES
 from probes.kit.lean_aiohttp import aiohttp
 from probes.kit.origins import origin_of
+from probes.kit.reach import Reach
 from probes.kit.tls_problems import tls_problem
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
 
 __all__ = [
     "Call",
@@ -87,36 +91,37 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back: the body is as it was on the wire, and may be cut off if so wanted."""
+    """What came back.
+
+    Attributes:
+        status, headers: of the answer.
+        wire: the body as it was on the wire, cut off if so wanted.
+        peer: the address that was connected to, perhaps a proxy's; None if not known.
+    """
 
     status: int
     headers: Headers
     wire: bytes
+    peer: str | None = None
 
 
-class _Pinned(aiohttp.abc.AbstractResolver):
-    """Lets every name stand for one address."""
+# Of the request that this task sends.
+_sending: ContextVar[Sending] = ContextVar("sending")
 
-    def __init__(self, address: str) -> None:
-        self._address = address
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[aiohttp.abc.ResolveResult]:
-        is_ipv6 = ipaddress.ip_address(self._address).version == 6
-        return [
-            aiohttp.abc.ResolveResult(
-                hostname=host,
-                host=self._address,
-                port=port,
-                family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-        ]
+class _Request(aiohttp.ClientRequest):
+    """Notes each time that it leaves. (aiohttp's tracing tells the same, at the price of a page.)
 
-    async def close(self) -> None:
-        """Nothing is open."""
+    A proxy's CONNECT is no such request: aiohttp makes it of its own class.
+    """
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Send it over a connection that is there."""
+        sending = _sending.get()
+        sending.connected = True
+        response = await super().send(conn)
+        sending.times += 1  # what fails in there was not written
+        return response
 
 
 class Transport:
@@ -126,22 +131,25 @@ class Transport:
         keep_connections: whether they are used again.
         address: the only one that it connects to, whatever the name in a URL stands for; the name
             stays in the Host header and in TLS. None: what the system's resolver says.
+        bounds: how near each host may be; None: nobody was told yet.
     """
 
-    def __init__(self, *, keep_connections: bool = True, address: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        keep_connections: bool = True,
+        address: str | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        bounds = bounds or Bounds()
+        self._resolver = Resolver(bounds, address)
         self._session = aiohttp.ClientSession(
-            # How many requests a host gets at once is decided by the run's limits, not here.
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                force_close=not keep_connections,
-                keepalive_timeout=None if not keep_connections else KEPT_S,
-                resolver=None if address is None else _Pinned(address),
-            ),
+            connector=Connector(bounds, self._resolver, KEPT_S if keep_connections else None),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_AUTOMATIC_HEADERS,
             auto_decompress=False,
             trust_env=False,
-            trace_configs=[_tracing()],
+            request_class=_Request,
         )
         # aiohttp repeats a GET by itself when the connection closes under it. Retries are ours to
         # decide and to count. There is no public switch; aiohttp's own TestClient sets this one.
@@ -151,6 +159,7 @@ class Transport:
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
+        await self._resolver.close()
 
     async def exchange(self, call: Call, sending: Sending) -> Reply:
         """Send one request and read the answer within bounds.
@@ -159,11 +168,15 @@ class Transport:
             Unreachable: nothing answered, or not in time.
             Denied: a proxy wants credentials.
             Malformed: the answer is not HTTP, or larger than any page.
+            GuardRefused: the host is nearer than it may be.
         """
         where = origin_of(call.url).host_and_port
+        metered.set(None)
+        _sending.set(sending)
         try:
             return await self._reply(call, sending)
         except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+            _raise_fault(metered.get())
             if isinstance(error, aiohttp.ClientHttpProxyError):
                 sending.times = max(1, sending.times)  # the proxy's log has a line for CONNECT
             raise _translated(error, sending, where, call) from error
@@ -178,18 +191,21 @@ class Transport:
             ssl=call.tls if call.tls is not None else True,
             allow_redirects=False,
             timeout=_timeout(call.timeout_s),
-            trace_request_ctx=sending,
         ) as response:
+            meter = metered.get()
             sending.status = response.status
             if response.status == 407 and call.proxy is not None:
                 raise _refused_by_proxy(response.status)
             return Reply(
                 status=response.status,
                 headers=Headers(tuple(response.headers.items())),
-                wire=await self._read(call, response),
+                wire=await self._read(call, response, meter),
+                peer=meter.peer if meter else None,
             )
 
-    async def _read(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(
+        self, call: Call, response: aiohttp.ClientResponse, meter: Meter | None
+    ) -> bytes:
         limit = MAX_WIRE_BYTES if call.prefix_bytes is None else call.prefix_bytes
         if call.method == "HEAD":
             return b""
@@ -197,11 +213,14 @@ class Transport:
         # What has come so far, which is little: aiohttp stops reading when nobody takes it.
         while chunk := await response.content.readany():
             wire += chunk
+            if meter is not None:
+                meter.taken(len(wire))
             if len(wire) > limit:
                 response.close()  # the rest stays unread
                 if call.prefix_bytes is None:
                     raise Malformed(f"the answer is larger than {limit} bytes, as no page is")
                 return bytes(wire[:limit])
+        _raise_fault(meter)  # for a body that ends with its connection, that was the end
         return bytes(wire)
 
 
@@ -215,12 +234,20 @@ class Transports:
     def __init__(self, *, keep_connections: bool) -> None:
         self._keep_connections = keep_connections
         self._by_address: dict[str | None, Transport] = {}
+        self._bounds = Bounds()
+
+    def confine(self, url: str, nearest: Reach) -> None:
+        """Keep the host of a URL, asked directly, from being nearer than this from now on."""
+        self._bounds.confine(URL(url, encoded=True), nearest)
 
     def to(self, address: str | None) -> Transport:
         """Return the transport to one address; None: to any that a name stands for."""
         if address not in self._by_address:
             self._by_address[address] = Transport(
-                keep_connections=self._keep_connections, address=address
+                keep_connections=self._keep_connections,
+                address=address,
+                # An address that was chosen cannot become another one.
+                bounds=self._bounds if address is None else None,
             )
         return self._by_address[address]
 
@@ -230,25 +257,14 @@ class Transports:
             await transport.close()
 
 
+def _raise_fault(meter: Meter | None) -> None:
+    if meter is not None and meter.fault is not None:
+        raise meter.fault
+
+
 def _timeout(total_s: float) -> aiohttp.ClientTimeout:
     connect_s = min(CONNECT_TIMEOUT_S, total_s)
     return aiohttp.ClientTimeout(total=total_s, connect=connect_s, sock_connect=connect_s)
-
-
-def _tracing() -> aiohttp.TraceConfig:
-    async def connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        cast(Sending, context.trace_request_ctx).connected = True
-
-    async def sent(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        sending = cast(Sending, context.trace_request_ctx)
-        sending.connected = True
-        sending.times += 1
-
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_create_end.append(connected)
-    tracing.on_connection_reuseconn.append(connected)
-    tracing.on_request_headers_sent.append(sent)
-    return tracing
 
 
 def _translated(error: Exception, sending: Sending, where: str, call: Call) -> ProbeError:
@@ -276,8 +292,11 @@ def _timed_out(sending: Sending, where: str, timeout_s: float) -> Unreachable:
         return Unreachable(
             f"no connection to {where} in time; check host, port and firewall", connected=False
         )
+    # What is left of the location's time differs by milliseconds from request to request, and the
+    # views of one place shall say the same.
+    shown_s = float(round(timeout_s)) if timeout_s >= 1 else timeout_s
     return Unreachable(
-        f"{where} did not finish its answer within {timeout_s:g} s; raise timeout_s if it is slow",
+        f"{where} did not finish its answer within {shown_s:g} s; raise timeout_s if it is slow",
         connected=True,
     )
 

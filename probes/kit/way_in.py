@@ -8,7 +8,7 @@ from importlib import import_module
 
 from auditor.contracts import Assignment, Credentials
 from auditor.model import Location
-from probes.kit.access import Access
+from probes.kit.access import Access, Logins
 from probes.kit.proxies import Environment, Proxies, proxy_secrets, with_login
 from probes.kit.redaction import Redactor
 
@@ -54,18 +54,19 @@ def way_into(assignment: Assignment) -> WayIn:
     """
     shared = assignment.shared
     if shared is None:
-        return _look_up(assignment, Environment.as_it_is())
+        return _look_up(assignment, Environment.as_it_is(), Logins.as_they_are())
     environment = shared.one(Environment.as_it_is, "environment")
-    make = partial(_look_up, assignment, environment)
+    logins = shared.one(Logins.as_they_are, "logins")
+    make = partial(_look_up, assignment, environment, logins)
     return shared.one(make, "way in", assignment.location.name)
 
 
-def _look_up(assignment: Assignment, environment: Environment) -> WayIn:
+def _look_up(assignment: Assignment, environment: Environment, logins: Logins) -> WayIn:
     location, credentials = assignment.location, assignment.credentials
     via = location.settings.get("via")
     named = with_login(str(via), credentials.proxy_username, credentials.proxy_password)
     own = named if via else None
-    access = Access.to(location.url, credentials)
+    access = Access.to(location.url, credentials, logins)
     secrets = (*access.secrets(), *proxy_secrets(own, environment))
     return WayIn(own, access, Proxies(own, environment), secrets)
 
@@ -78,4 +79,4 @@ def prepare(location: Location, credentials: Credentials) -> None:
     """
     if location.url is not None and location.url.lower().startswith("http"):
         import_module("probes.kit.transport")
-        Access.to(location.url, credentials).tls(location.url)
+        Access.to(location.url, credentials, Logins(())).tls(location.url)

@@ -132,9 +132,8 @@ class Sender:
         headers = Headers(tuple((str(k), str(v)) for k, v in response.headers.items()))
         self.cache_signs |= set(foreign_cache_signs(headers))
         _refuse_elsewhere(status, headers)
-        if operation != "GetObject" and b"<!" in body:
-            # No S3 server declares a document type; entities could blow up what parses them.
-            raise Malformed("the answer declares a document type, which no S3 server does")
+        if operation != "GetObject":
+            _refuse_document_type(body)
         digest = hashlib.sha256(body).hexdigest() if body else None
         root = _ROOT.match(body[:_ROOT_WITHIN_BYTES])
         sent = Sent(
@@ -195,6 +194,18 @@ class Sender:
             status=None,
             sent_at=sent_at,
         )
+
+
+def _refuse_document_type(body: bytes) -> None:
+    """No S3 server declares one, and its entities could blow up what parses them.
+
+    In UTF-16, which a parser of XML finds out by itself, every second byte of it is a zero; no XML
+    in UTF-8 has any (XML 1.0, section 2.2).
+    """
+    if b"<!" in body:
+        raise Malformed("the answer declares a document type, which no S3 server does")
+    if b"\0" in body:
+        raise Malformed("the answer is no XML in UTF-8, which every S3 server writes")
 
 
 def _check_length(method: str, stated: str | None, read: int) -> None:

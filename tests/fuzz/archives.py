@@ -23,7 +23,7 @@ from probes.archives.peeking import is_source_archive
 from probes.archives.walking import read_archive_file
 from probes.image import KIND as IMAGE
 from probes.images.opening import is_saved_image
-from probes.installed.record import NoRecord, record_of_wheel
+from probes.installed.record import NoRecord, released_in
 from probes.kit.disk import NotReadable
 from probes.kit.distribution import Unreadable, is_intact, read_metadata
 from probes.wheelhouse import KIND as WHEELHOUSE
@@ -32,6 +32,7 @@ from tests.fuzz.target import (
     BROKEN,
     FIXED,
     INCIDENT,
+    PROJECT,
     SDIST,
     Target,
     emptied,
@@ -137,7 +138,7 @@ def read_release(data: bytes) -> None:
         _check_metadata(home / name, data)
     observed(WHEELHOUSE, home, Role.INDEX)
     with suppress(NoRecord):
-        record_of_wheel(home / BROKEN.filename)
+        released_in(home / BROKEN.filename, PROJECT)
 
 
 def _check_metadata(path: Path, data: bytes) -> None:

@@ -47,6 +47,8 @@ _TEXTS = (
         "a\nb\rc",
     ),
 )
+# One of these somewhere in an address, a name or a version can change what all of it means.
+_SIGNS = "%?#@:;&=+,\\/.-_!~ \t\"'<>[]{}\0\u00e9\u2010\ufeff"
 _NUMBERS = (0, -1, 1, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**400, 0.5, 1e308)
 _FIELD_VALUES = (
     *(b"99999", b"-1", b"1e9", b"9" * 30, "²".encode(), b"", b'"', b"max-age=1", b'max-age="5'),
@@ -87,6 +89,10 @@ def _changed(value: object, chance: Random, depth: int = 0) -> object:
         at = chance.randrange(len(value) + 1)
         if chance.randrange(5) == 0:
             return value.upper()
+        if (draw := chance.randrange(4)) == 0:
+            return value[:at] + chance.choice(_SIGNS) + value[at:]
+        if draw == 1:  # a digest, a version or a time that is another one, and as good
+            return value[:at] + chance.choice("0123456789abcdef") + value[at + 1 :]
         return value[:at] + chance.choice((*_TEXTS, value[:at])) + value[at + chance.randrange(3) :]
     return _value(chance)
 

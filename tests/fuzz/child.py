@@ -73,6 +73,8 @@ class Search:
 def mutator(target: Target) -> Callable[[bytes, int, int], bytes]:
     """Return what changes an input: as libFuzzer does, or so that it stays well-formed."""
 
+    seeds = list(target.seeds())
+
     def mutated(data: bytes, max_size: int, seed: int) -> bytes:
         chance = random.Random(seed)  # nothing secret
         draw = chance.randrange(_LARGE_ONE_IN)
@@ -81,6 +83,8 @@ def mutator(target: Target) -> Callable[[bytes, int, int], bytes]:
         if len(data) > _LARGE_BYTES and draw % 4 < 2:  # what is small is tried more often
             data = data[: chance.choice((2**8, 2**10, 2**12))]
         if target.change is not None and draw % 2:
+            if draw % 4 == 1:  # what is kept grows odder all the time, and odd is refused soon
+                data = chance.choice(seeds)
             return target.change(data, chance)[:MAX_INPUT_BYTES]
         changed: bytes = atheris.Mutate(data, max_size)
         return changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ from probes.kit.freshness import (
     serial_of,
 )
 from probes.kit.origins import follow, is_artifact_url, origin_of
+from probes.kit.pages.links import without_credentials
 from probes.kit.redaction import Redactor, redact_text, redact_url
 from tests.fuzz.changes import changed_fields
 from tests.fuzz.target import NOW, PROJECT, Target
@@ -127,6 +129,11 @@ def hide_secrets(data: bytes) -> None:
     assert _SECRET not in redact_text(f"{text} {url}")
     safe = redact_url(text)
     assert redact_url(safe) == safe
+    with suppress(ValueError):
+        assert "@" not in urlsplit(safe).netloc
+    with suppress(ValueError):
+        plain = without_credentials(text)
+        assert "@" not in urlsplit(plain).netloc
 
 
 def follow_redirect(data: bytes) -> None:
@@ -136,6 +143,7 @@ def follow_redirect(data: bytes) -> None:
     for asked in (False, True):
         target = follow(here, location, artifact_asked=asked)
         assert target.startswith(("http://", "https://"))
+        assert "@" not in urlsplit(target).netloc
         assert asked or not is_artifact_url(target)
         origin_of(target)
 
@@ -174,11 +182,13 @@ def _header_seeds() -> Iterator[bytes]:
 
 def _url_seeds() -> Iterator[bytes]:
     yield from (b"simple/?token=abcdefgh#sha256=00", b"https://u:p@h.example/x?X-Amz-Signature=1")
+    yield b"https://a:b@//c:d@h.example/x"
     yield from (b"a%40b//c@d", b"Authorization: Bearer abcdefgh", b"http://[::1]:8080/\\x")
 
 
 def _location_seeds() -> Iterator[bytes]:
     yield from (b"/simple/brokenpkg", b"../x/", b"https://other.example/", b"//cdn.example/a?b")
+    yield b"https://a:b@h.example//c:d@other.example/"
     yield from (
         b"file:///etc/passwd",
         b"http://u:p@127.0.0.1:80/",

@@ -63,6 +63,21 @@ def pages_of(form: PageFormat) -> Iterator[bytes]:
     yield root_page(_states(), 7, form).encode()
 
 
+def plain_pages() -> Iterator[bytes]:
+    """Pages of which every address is plain, so that the quick way goes to its end."""
+    name = "brokenpkg-1.2.4-py3-none-any.whl"
+    entry = {"filename": name, "hashes": {"sha256": "0" * 64}, "requires-python": ">=3.8"}
+    whole = {**entry, "url": f"https://files.example/p/{name}"}
+    for files in (
+        [{**entry, "url": f"../../packages/{name}"}],
+        [{**entry, "url": name}, whole],
+        [{**entry, "url": f"{name}#sha256={'0' * 64}"}],
+        [{**whole, "provenance": "https://index.example/provenance", "size": 9, "yanked": "why"}],
+    ):
+        page = {"files": files, "meta": {"api-version": "1.1"}, "name": PROJECT}
+        yield json.dumps(page).encode()
+
+
 def _storable(page: ParsedPage) -> None:
     """Whatever was read can be written down, and faults stay short."""
     msgspec.json.encode([*page.candidates, *page.faults])
@@ -259,7 +274,7 @@ TARGETS = (
         name="pages.json",
         change=changed_json,
         run=read_json,
-        seeds=lambda: pages_of(PageFormat.V1_JSON),
+        seeds=lambda: [*pages_of(PageFormat.V1_JSON), *plain_pages()],
         refusals=(Malformed,),
         tokens=_JSON_TOKENS,
     ),
@@ -274,7 +289,12 @@ TARGETS = (
     Target(
         name="pages.like_pip",
         run=like_pip,
-        seeds=lambda: [*pages_of(PageFormat.HTML), *pages_of(PageFormat.V1_JSON), *listings()],
+        seeds=lambda: [
+            *pages_of(PageFormat.HTML),
+            *pages_of(PageFormat.V1_JSON),
+            *plain_pages(),
+            *listings(),
+        ],
         tokens=_HTML_TOKENS,
     ),
     Target(

@@ -17,7 +17,9 @@ from tests.fuzz.driver import ROOT, Outcome, fuzz
 __all__ = ["SEEDED", "SeededBug", "copied_with", "find", "find_all"]
 
 _PACKAGES = ("auditor", "probes", "reports")
-_LIMIT_S = 120.0
+_LIMIT_S = 60.0
+# Each begins anew: what the fuzzer follows at first may lead nowhere for long.
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +188,21 @@ def copied_with(bug: SeededBug, directory: Path) -> Path:
 
 
 def find(bug: SeededBug, work: Path, limit_s: float = _LIMIT_S) -> Outcome:
-    """Fuzz a copy that has the bug, with an empty corpus, until something is found."""
+    """Fuzz a copy that has the bug, from an empty corpus, until something is found.
+
+    Args:
+        bug: that is in the copy.
+        work: where corpus and findings are kept.
+        limit_s: seconds for each of a few attempts.
+    """
     with tempfile.TemporaryDirectory(prefix="seeded-") as directory:
         copy = copied_with(bug, Path(directory))
-        shutil.rmtree(work, ignore_errors=True)
-        return fuzz(bug.target, limit_s, work, root=copy, first=True)
+        for _ in range(_ATTEMPTS):
+            shutil.rmtree(work, ignore_errors=True)
+            outcome = fuzz(bug.target, limit_s, work, root=copy, first=True)
+            if outcome.found:
+                break
+        return outcome
 
 
 def _found(work: Path, workers: int) -> Iterator[tuple[SeededBug, Outcome]]:

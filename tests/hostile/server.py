@@ -81,11 +81,12 @@ Play = Callable[[Request, Wire], Awaitable[None]]
 
 @dataclass
 class Server:
-    """Plays one part on an ephemeral loopback port, one request per connection.
+    """Plays one part on a loopback port, one request per connection.
 
     Attributes:
         play: answers each request.
         tls: for https; None: http.
+        host, port: where it listens; 0: any port that is free.
         requests: as they arrived.
         connections: how many there were.
         sent_bytes: how many the client let us send.
@@ -94,6 +95,8 @@ class Server:
 
     play: Play
     tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     sent_bytes: int = 0
@@ -103,9 +106,10 @@ class Server:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Server:
-        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
-        port = self._listener.sockets[0].getsockname()[1]
-        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
+        listener = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)
+        self._listener = listener
+        self.port = listener.sockets[0].getsockname()[1]
+        self.url = f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
         return self
 
     async def stop_listening(self) -> None:

@@ -27,7 +27,7 @@ from tests.hostile.bodies import (
     zlib_bomb,
     zstd_bomb,
 )
-from tests.hostile.server import MOST_BYTES, Play, Request, Wire, head
+from tests.hostile.server import Play, Request, Wire, head
 
 __all__ = [
     "PAGE_MIB",
@@ -138,9 +138,23 @@ async def endless_chunks(_: Request, wire: Wire) -> None:
     await wire.forever(b"100000\r\n" + bytes(MIB) + b"\r\n")
 
 
-async def endless_chunk_extension(_: Request, wire: Wire) -> None:
-    await wire.send(head(Content_Type=JSON_TYPE, Transfer_Encoding="chunked") + b"5;")
-    await wire.forever(b"x" * 2**16)
+def in_chunks(begin: bytes, again: bytes) -> Play:
+    """Begin a body in chunks, and go on in the same way for ever."""
+
+    async def play(_: Request, wire: Wire) -> None:
+        await wire.send(head(Content_Type=JSON_TYPE, Transfer_Encoding="chunked") + begin)
+        await wire.forever(again * (2**16 // len(again)))
+
+    return play
+
+
+def before_all(again: bytes) -> Play:
+    """Send the same instead of an answer, for ever."""
+
+    async def play(_: Request, wire: Wire) -> None:
+        await wire.forever(again * (2**16 // len(again)))
+
+    return play
 
 
 async def endless_trailers(_: Request, wire: Wire) -> None:
@@ -156,10 +170,6 @@ async def endless_headers(_: Request, wire: Wire) -> None:
 async def endless_header(_: Request, wire: Wire) -> None:
     await wire.send(b"HTTP/1.1 200 OK\r\nX-More: ")
     await wire.forever(b"x" * 2**16)
-
-
-async def endless_interim(_: Request, wire: Wire) -> None:
-    await wire.forever(b"HTTP/1.1 100 Continue\r\n\r\n" * 64, 0.001)
 
 
 async def drip(request: Request, wire: Wire) -> None:
@@ -240,6 +250,30 @@ def control_rows() -> Iterator[Row]:
     yield Row(
         name="HTTP/1.0, and the connection ends the body",
         play=fixed(lambda r: head(http="1.0", Content_Type=negotiated(r)[0]) + negotiated(r)[1]),
+        **read,
+    )
+    yield Row(
+        name="a page of which each byte is a chunk",
+        play=fixed(
+            head(Content_Type=JSON_TYPE, Transfer_Encoding="chunked")
+            + b"".join(one_chunk(bytes([each])) for each in JSON + b" " * 300_000)
+            + b"0\r\n\r\n"
+        ),
+        sent_bytes=8 * MIB,
+        **read,
+    )
+    yield Row(
+        name="chunks with extensions and a trailer",
+        play=fixed(
+            head(Content_Type=JSON_TYPE, Transfer_Encoding="chunked")
+            + one_chunk(JSON).replace(b"\r\n", b";a=b\r\n", 1)
+            + b"0\r\nX-Sum: 1\r\n\r\n"
+        ),
+        **read,
+    )
+    yield Row(
+        name="early hints before the answer",
+        play=fixed(lambda r: b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 9 + good(r)),
         **read,
     )
     yield Row(
@@ -327,23 +361,34 @@ def size_rows() -> Iterator[Row]:
     yield Row(name="an endless body", play=endless_body, **endless)
     yield Row(name="endless chunks", play=endless_chunks, **endless)
     framed = {"sent_bytes": AGAIN * 4 * MIB, "requests": AGAIN}
-    yield Row(
-        name="an endless chunk extension",
-        play=endless_chunk_extension,
-        outcome="malformed|unreachable",
-        timeout_s=SHORT_S,
-        # No byte of it reaches whoever counts: the deadline alone ends it.
-        sent_bytes=MOST_BYTES + MIB,
-        requests=AGAIN,
-    )
+    endless = {"says": "goes on and on", "sent_bytes": ONCE * 16 * MIB}
+    for name, play in (
+        ("an endless chunk extension", in_chunks(b"5;", b"x")),
+        ("a chunk size of endless zeros", in_chunks(b"", b"0")),
+        ("blanks without end after a chunk size", in_chunks(b"5", b" ")),
+        (
+            "an extension of 7,000 bytes for each byte",
+            in_chunks(b"", b"1;%b\r\n \r\n" % (b"x" * 7000)),
+        ),
+        ("interim answers without end", before_all(b"HTTP/1.1 100 Continue\r\n\r\n")),
+        ("early hints without end", before_all(b"HTTP/1.1 103 H\r\nLink: </x>\r\n\r\n")),
+        ("empty lines without end", before_all(b"\r\n")),
+    ):
+        yield Row(name=name, play=play, **endless)
     yield Row(name="endless trailers", play=endless_trailers, **framed)
     yield Row(name="endless headers", play=endless_headers, **framed)
     yield Row(name="a header without end", play=endless_header, **framed)
+    yield Row(name="a trailer without end", play=in_chunks(b"0\r\nX: ", b"x"), **framed)
+    yield Row(name="a status without end", play=before_all(b"HTTP/1.1 200 "), **framed)
     yield Row(
-        name="interim answers without end",
-        play=endless_interim,
-        outcome="unreachable",
-        timeout_s=SHORT_S,
+        name="a header that is folded without end",
+        play=before_all(b"HTTP/1.1 200 OK\r\nX: " + b"y\r\n " * 9000),
+        **framed,
+    )
+    yield Row(
+        name="a switch to another protocol",
+        play=before_all(b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n" + bytes(9)),
+        outcome="malformed|unreachable",
         **framed,
     )
     yield Row(
@@ -698,6 +743,7 @@ def redirect_rows() -> Iterator[Row]:
         ("data:text/html,x", "http"),
         ("javascript:alert(1)", "http"),
         ("//", "redirects"),
+        ("http://a:b@//eve:pass@127.0.0.1/", "without a host"),
         ("http://[::1/", "no URL"),
         ("http://h:99999/", "URL"),
         ("", "where"),

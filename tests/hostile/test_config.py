@@ -51,6 +51,7 @@ def read(text: str) -> Document:
         (BASE.replace("http://127.0.0.1:1/simple/", "javascript:alert(1)"), "no address"),
         (BASE.replace("http://127.0.0.1:1/simple/", "data:text/html,x"), "no address"),
         (f"{BASE}[{'.'.join('a' * 500)}]", "unknown table"),
+        (BASE + "[[locations]]\n" * 50_000, "tables"),
     ],
 )
 def test_nonsense_is_a_usage_error_with_a_next_step(text: str, says: str) -> None:
@@ -75,6 +76,12 @@ def test_thousands_of_places_in_a_chain_are_resolved_soon() -> None:
     started_s = time.process_time()
     assert read(BASE + "".join(places)).data["locations"]
     assert time.process_time() - started_s < 20  # quadratic ways take minutes
+
+
+def test_a_certificate_whose_name_no_file_can_have_is_told_of(tmp_path: Path) -> None:
+    document = parse_document(f'{BASE}ca_file = "{"c" * 5000}.pem"', name="audit.toml")
+    warnings = resolve(document, load_kinds(), Options(), environ={}).warnings
+    assert any("there is no file" in warning for warning in warnings)
 
 
 def test_a_file_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:

@@ -310,11 +310,25 @@ async def test_a_server_that_is_down_is_unreachable(assign: MakeAssignment) -> N
         b"\x00\xff",
         b"<ListBucketResult>",
         b"<!DOCTYPE x [<!ENTITY a 'aaaa'>]><ListBucketResult>&a;</ListBucketResult>",
+        "<!DOCTYPE x [<!ENTITY a 'aaaa'>]><ListBucketResult>&a;</ListBucketResult>".encode(
+            "utf-16"
+        ),
+        "<ListBucketResult></ListBucketResult>".encode("utf-16"),
         b"<ListBucketResult><Contents><Key>x</Key><Size>many</Size></Contents></ListBucketResult>",
         b"<ListBucketResult><Contents><LastModified>x</LastModified></Contents></ListBucketResult>",
         b"<ListBucketResult>" + b"<Contents/>" * 100_000 + b"</ListBucketResult>",
     ],
-    ids=["empty", "binary", "cut", "doctype", "size", "date", "too large"],
+    ids=[
+        "empty",
+        "binary",
+        "cut",
+        "doctype",
+        "doctype in UTF-16",
+        "UTF-16",
+        "size",
+        "date",
+        "too large",
+    ],
 )
 async def test_what_is_no_listing_is_never_an_empty_bucket(
     look: Look, body: bytes, monkeypatch: pytest.MonkeyPatch

@@ -36,12 +36,14 @@ class Place:
         got: request line, headers and body of every request, one text each.
         elsewhere: where its project pages and all that is posted redirect to; "": nowhere.
         deny: answer every question with 401 and all that was sent.
+        signed: what follows the address of each file on its pages, such as a signature.
     """
 
     url: str = ""
     got: list[str] = field(default_factory=list)
     elsewhere: str = ""
     deny: bool = False
+    signed: str = ""
 
     @property
     def simple(self) -> str:
@@ -83,7 +85,8 @@ def _served() -> Iterator[Place]:
             elif place.deny:
                 self._send(401, "text/plain", asked, echo=self.headers.get("Authorization", ""))
             elif self.path.startswith("/simple/"):
-                self._send(200, "application/vnd.pypi.simple.v1+json", json.dumps(_PAGE))
+                page = json.dumps(_PAGE).replace('.whl", "hash', f'.whl{place.signed}", "hash')
+                self._send(200, "application/vnd.pypi.simple.v1+json", page)
             else:
                 self._send(404, "text/plain", asked)
 

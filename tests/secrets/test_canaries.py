@@ -431,6 +431,58 @@ def test_no_secret_is_seen_again_however_it_was_given(
         assert seen_in(told) != [], "the case did not use its secret"
 
 
+# What servers write into addresses, for whoever follows them: none of it is ours to keep.
+SIGNED = {
+    "a signature of S3": f"?X-Amz-Date=20261123T100000Z&X-Amz-Signature={URL_CANARY}",
+    "a session of S3": f"?X-Amz-Security-Token={URL_CANARY}",
+    "a signature of Google": f"?X-Goog-Signature={URL_CANARY}",
+    "a signature of Azure": f"?sv=2024&sig={URL_CANARY}",
+    "a signature of CloudFront": f"?Policy={URL_CANARY}&Key-Pair-Id=K",
+    "a token": f"?access_token={URL_CANARY}",
+    "a token in a fragment": f"#token={URL_CANARY}",
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "signed"),
+    [
+        *(("on a page", signed) for signed in SIGNED),
+        *(("in a redirect", signed) for signed in SIGNED),
+        ("in a redirect's login", "a token"),
+    ],
+)
+def test_no_secret_that_a_server_writes_into_an_address_is_kept(
+    desk: Desk,
+    where: str,
+    signed: str,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    target = f"{desk.stranger.url}/simple/brokenpkg/"
+    if where == "on a page":
+        desk.office.signed = SIGNED[signed]
+    elif where == "in a redirect":
+        desk.office.elsewhere = f"{target}{SIGNED[signed]}"
+    else:
+        desk.office.elsewhere = target.replace("://", f"://ci:{URL_CANARY}@")
+    config = desk.directory / "audit.toml"
+    config.write_text(f"{INCIDENT}{desk.place()}", encoding="utf-8")
+    for command in commands(desk, config):
+        main(list(command))
+    assert desk.stranger.got if "redirect" in where else desk.office.got
+    if where == "on a page" and SIGNED[signed].startswith("?"):
+        assert "=REDACTED" in (desk.directory / "seen.jsonl").read_text(encoding="utf-8")
+    if where == "in a redirect's login":
+        assert not any("uthorization" in asked for asked in desk.stranger.got)
+    shown = capfd.readouterr()
+    assert seen_in((shown.out + shown.err + caplog.text).encode()) == []
+    written = [path for path in desk.directory.rglob("*") if path.is_file()]
+    assert len(written) > len(FORMATS)
+    for path in written:
+        assert seen_in(path.read_bytes()) == [], path.name
+
+
 async def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(
     tmp_path: Path,
 ) -> None:

@@ -235,6 +235,8 @@ def without_credentials(url: str) -> str:
     """
     parts = urlsplit(url)
     netloc = parts.netloc.rpartition("@")[2]
+    if parts.netloc and not netloc:  # what looks like its path would take the place of its host
+        raise ValueError("a login without a host")
     path = quote(parts.path, safe=_QUERY_SAFE.replace("?", ""))
     query = quote(parts.query, safe=_QUERY_SAFE)
     return urlunsplit((parts.scheme, netloc, path, query, ""))

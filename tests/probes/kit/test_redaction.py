@@ -27,6 +27,8 @@ CANARY = "c4nary-s3cret"
         f"https://files.example/a.whl#token={CANARY}",
         f"https://[broken/a.whl?token={CANARY}",
         f"https://user:{CANARY}@[broken/a.whl",
+        f"https://user:x@//other:{CANARY}@files.example/a.whl",
+        f"https://user:{CANARY}@",
         f"https://files.example/?Key-Pair-Id={CANARY}",
     ],
 )

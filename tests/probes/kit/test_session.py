@@ -437,6 +437,12 @@ def test_no_failed_connection_quotes_the_system(number: int) -> None:
     assert str(error).startswith("host.example:443: ")
 
 
+def test_a_time_that_ran_out_is_told_in_whole_seconds() -> None:
+    call = Call(method="GET", url="https://host.example/", headers=(), timeout_s=7.1974)
+    error = _translated(TimeoutError(), Sending(connected=True), "host.example:443", call)
+    assert "did not finish its answer within 7 s" in str(error)
+
+
 async def test_a_name_that_does_not_exist_is_not_connected(assign: MakeAssignment) -> None:
     with pytest.raises(Unreachable) as caught:
         await get(assign("http://no-such-host.invalid/simple/"))
