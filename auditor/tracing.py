@@ -130,7 +130,7 @@ def _is_held(holding: Holding, copy: Copy) -> bool:
 def _is_forced(pin: Pin, copy: Copy) -> bool:
     if copy.sha256 and any(file.hashes.get("sha256") == copy.sha256 for file in pin.files):
         return True
-    return _same_version(pin.version, copy.version)
+    return _same_version(pin.code or pin.version, copy.version)
 
 
 def _same_version(one: str | None, other: str | None) -> bool:
@@ -163,6 +163,8 @@ def _holds(copy: Copy, held: Sequence[Holding], location: Location, seen: Observ
         states = {h.state for h in held}
         return Bytes.NONE if states == {HeldState.NOT_HELD} else Bytes.UNKNOWN
     if copy.project is None and location.kind in _UNPACKING:
+        return Bytes.UNKNOWN
+    if any(pin.is_of_unknown_code for pin in seen.pins):
         return Bytes.UNKNOWN
     return Bytes.NONE if _is_empty(location, seen) else Bytes.UNKNOWN
 
@@ -262,7 +264,8 @@ def _origin(copy: Copy, places: Sequence[Place], found: Sequence[Place]) -> str:
             p.location.name for p in places if p.location.role is Role.PIN and _came_through(p)
         ]
         but += f"; it came through {', '.join(through[:4])}" if through else ""
-        return f"None of {len(places)} places is known to list or hold {copy.label}{but}."
+        none = f"None of {len(places)} places is" if len(places) > 1 else "This place is not"
+        return f"{none} known to list or hold {copy.label}{but}."
     best = found[0]
     others = len(found) - 1
     more = f"; {others} more could have served it" if others else ""

@@ -14,6 +14,7 @@ from auditor.model import (
     HeldState,
     Holding,
     Incident,
+    Integrity,
     Observation,
     Outcome,
     Pin,
@@ -119,6 +120,7 @@ def _told(
                         where=place,
                         state=PinState.INSTALLED,
                         version=found.version,
+                        integrity=Integrity.STATED,
                         how=found.how,
                         evidence=(evidence,),
                     )
@@ -214,4 +216,5 @@ KIND = ProbeKind(
         ),
     ),
     verified="GNU tar 1.34, zstd 1.5, xz 5.4, pip 26.3 (its cache in the archive)",
+    unverified=("its remedies, which only the provider of the cache can carry out",),
 )

@@ -27,7 +27,7 @@ from auditor.model import (
 from probes.http_stores.homes import find_homes
 from probes.installed.distributions import Installed, find_installed
 from probes.installed.links import find_elsewhere
-from probes.installed.record import NoRecord, Record, record_of_wheel
+from probes.installed.record import NoRecord, Released, released_in
 from probes.installed.sites import find_sites
 from probes.kit.conclusion import conclude
 from probes.kit.disk import in_thread, local_path
@@ -63,7 +63,7 @@ async def observe(assignment: Assignment) -> Observation:
     )
     recorder = EvidenceRecorder()
     pins, holdings = _told(reading.installed, recorder)
-    told = all(p.version and parse_version(p.version) for p in pins)
+    told = all(parse_version(p.version or p.code or "") for p in pins)
     complete = reading.sites > 0 and not reading.problems and told
     outcome, detail = _outcome(reading, path, mentioned=bool(pins), complete=complete)
     return conclude(
@@ -81,7 +81,7 @@ async def observe(assignment: Assignment) -> Observation:
 
 def _read(path: Path, project: str, wheel: str | None, stop: threading.Event) -> _Reading:
     reading = _Reading()
-    reference = _reference(wheel, reading)
+    reference = _reference(wheel, project, reading)
     homes = find_homes(path)
     reading.problems += [f"{place} may not be read" for place in homes.unreadable]
     reading.denied = bool(homes.unreadable)
@@ -95,7 +95,7 @@ def _read(path: Path, project: str, wheel: str | None, stop: threading.Event) ->
 def _read_home(
     home: Path,
     project: str,
-    reference: Record | None,
+    reference: Released | None,
     reading: _Reading,
     stop: threading.Event,
 ) -> None:
@@ -122,11 +122,11 @@ def _read_home(
         reading.installed.append(found)
 
 
-def _reference(wheel: str | None, reading: _Reading) -> Record | None:
+def _reference(wheel: str | None, project: str, reading: _Reading) -> Released | None:
     if wheel is None:
         return None
     try:
-        return record_of_wheel(local_path(wheel))
+        return released_in(local_path(wheel), project)
     except NoRecord as error:
         reading.notes.append(f"nothing is compared with the release: {error}")
         return None
@@ -154,7 +154,7 @@ def _holding(one: Installed, evidence: str, *, hidden: bool) -> Holding:
     how = "left behind: its metadata is here, its files are another version's" if hidden else ""
     return Holding(
         filename=one.info.name,
-        version=one.version,
+        version=one.code or one.version,
         state=HeldState.SHADOWED if hidden else HeldState.HELD,
         how=how or f"installed; {one.told()}",
         evidence=(evidence,),
@@ -226,8 +226,8 @@ KIND = ProbeKind(
         ),
         Setting(
             key="reference",
-            meaning="the broken wheel as it was released: tells code that was replaced under the "
-            "same version",
+            meaning="the broken wheel as it was released: finds its code under another version or "
+            "without metadata, and tells code that was replaced under the same version",
         ),
     ),
     observe=observe,

@@ -63,8 +63,9 @@ KIND = ProbeKind(
             "answer ends the questions, and left at most one refusal for a name without use",
         ),
         TouchNote(
-            request="HEAD of each broken file with only-if-cached, max-stale (squid, Apache) or "
-            "the peek header (Varnish), after the canary alone",
+            request="HEAD of each broken file, and of a few of the fix's once the source lists it, "
+            "with only-if-cached, max-stale (squid, Apache) or the peek header (Varnish), after "
+            "the canary alone",
             touch=Touch.INERT,
             proof="cold and warm, disk, upstream log and the next plain request were the same "
             "without it; never sent to nginx, nor where another cache leaves a sign",

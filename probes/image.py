@@ -14,6 +14,7 @@ from auditor.model import (
     HeldState,
     Holding,
     Incident,
+    Integrity,
     Observation,
     Outcome,
     Pin,
@@ -109,6 +110,7 @@ def _told(
                     where=place,
                     state=PinState.SHADOWED if seen.hidden_by else PinState.INSTALLED,
                     version=found.version,
+                    integrity=Integrity.STATED,
                     how=_how(seen),
                     evidence=(evidence,),
                 )
@@ -197,5 +199,8 @@ KIND = ProbeKind(
         ),
     ),
     verified="umoci 0.4.7; skopeo 1.9.3 (OCI and docker archives)",
-    unverified=("images that Docker, Podman or BuildKit wrote themselves",),
+    unverified=(
+        "images that Docker, Podman or BuildKit wrote themselves",
+        "its remedies: no test has a Docker that builds",
+    ),
 )

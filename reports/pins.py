@@ -18,8 +18,10 @@ _VERBS = {
 }
 _INTEGRITY = {
     Integrity.INTACT: "its files are those of its own RECORD",
+    Integrity.STATED: "",
     Integrity.PATCHED: "files differ from its own RECORD",
     Integrity.REPLACED: "its RECORD is not that of the release",
+    Integrity.EDITABLE: "its code is that of a source tree",
     Integrity.UNKNOWN: "",
 }
 _MOST_FILES = 5
@@ -49,7 +51,7 @@ class PinView:
 
 def pin_views(pins: tuple[Pin, ...], incident: Incident) -> tuple[PinView, ...]:
     """Say each entry in words, those about the broken release first."""
-    ordered = sorted(pins, key=lambda pin: (not incident.is_broken(pin.version), pin.where))
+    ordered = sorted(pins, key=lambda pin: (not _is_broken(pin, incident), pin.where))
     return tuple(_view(pin, incident) for pin in ordered)
 
 
@@ -64,12 +66,20 @@ def _view(pin: Pin, incident: Incident) -> PinView:
 
 def _fact(pin: Pin, incident: Incident) -> Fact:
     what = pin.version or pin.specifier or ("any version" if not pin.files else "its files")
+    if pin.code is not None and pin.code != pin.version:
+        what = (
+            f"{pin.version}, with the code of {pin.code}" if pin.version else f"{pin.code}'s code"
+        )
     word = f"{_VERBS[pin.state]} {what}"
-    if incident.is_broken(pin.version):
+    if _is_broken(pin, incident):
         return Fact("✖", word, Tone.BAD)
-    if pin.version is None:
+    if pin.version is None and pin.code is None:
         return Fact("◑", word, Tone.WARN)
     return Fact("✔" if incident.is_named_fixed(pin.version) else "●", word, Tone.PLAIN)
+
+
+def _is_broken(pin: Pin, incident: Incident) -> bool:
+    return incident.is_broken(pin.version) or incident.is_broken(pin.code)
 
 
 def _details(pin: Pin) -> tuple[str, ...]:

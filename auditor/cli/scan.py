@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a directory or a file")
     parser.add_argument("--project", metavar="PROJECT", help="project that was released")
-    add_scope(parser)
+    add_scope(parser, places="what is recognised, alone")
     add_looking(parser)
     add_judging(parser)
     add_reporting(parser)
@@ -56,8 +56,9 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         raise UsageError("\n".join(f"{path} does not exist; check the path" for path in missing))
     document = document_of(args)
-    found = scan([Path(path).expanduser().absolute() for path in args.paths], kinds)
-    resolved = resolve_question(args, kinds, document=_with_places(document, found))
+    tops = [Path(path).expanduser().absolute() for path in args.paths]
+    found = scan(tops, kinds)
+    resolved = resolve_question(args, kinds, document=_with_places(document, found, tops))
     outputs = plan_outputs(args, [incident.id for incident in resolved.plan.incidents])
     if not found.places:
         nothing = _nothing(found)
@@ -65,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
         plan = replace(resolved.plan, notes=(*resolved.plan.notes, nothing))
         resolved = replace(resolved, plan=plan)
     elif not args.quiet:
-        say(f"recognised {len(found.places)} places in {found.directories} directories")
+        places = _counted(len(found.places), "place", "places")
+        within = _counted(found.directories, "directory", "directories")
+        say(f"recognised {places} in {within}")
     seen = look_now(args, resolved, kinds)
     plan = _requiring(resolved.plan, seen.observations)
     left = [*found.unread] if found.places else [*found.unread, _nothing(found)]
@@ -142,20 +145,25 @@ def _name_beside(name: str, plan: Plan) -> str:
     )
 
 
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
 def _nothing(found: Scan) -> str:
     return (
-        f"nothing was recognised in {found.directories} directories and {found.files} files; "
-        "name a place yourself with `auditor audit --location KIND=PATH`"
+        f"nothing was recognised in {_counted(found.directories, 'directory', 'directories')} and "
+        f"{_counted(found.files, 'file', 'files')}; name a place yourself with `auditor audit "
+        "--location KIND=PATH`"
     )
 
 
-def _with_places(document: Document, found: Scan) -> Document:
+def _with_places(document: Document, found: Scan, tops: Sequence[Path]) -> Document:
     taken: set[str] = set()
     # Without any, an audit would look at the indexes of this machine: nobody asked for these.
     document = replace(document, data={"locations": [], **document.data})
     for place in found.places:
         element = {
-            "name": _name(place.kind, place.path, taken),
+            "name": _name(place.kind, _shown(place.path, tops), taken),
             "kind": place.kind,
             "path": str(place.path),
             "required": False,
@@ -164,10 +172,19 @@ def _with_places(document: Document, found: Scan) -> Document:
     return document
 
 
-def _name(kind: str, path: Path, taken: set[str]) -> str:
-    """A name for a reader: the kind and the last parts of the path, once each."""
-    shown = "".join(c if c.isprintable() else "?" for c in "/".join(path.parts[-3:]))
-    name = base = f"{kind} {shown[-80:]}"
+def _shown(path: Path, tops: Sequence[Path]) -> str:
+    """A path as someone writes it who stands where the scan begins: the end tells most."""
+    for top in tops:
+        if path.is_relative_to(top):
+            is_alone = len(tops) == 1 and path != top
+            return path.relative_to(top if is_alone else top.parent).as_posix()
+    return path.as_posix()
+
+
+def _name(kind: str, shown: str, taken: set[str]) -> str:
+    """A name for a reader: the kind and the path, once each."""
+    safe = "".join(c if c.isprintable() else "?" for c in shown)
+    name = base = f"{kind} {safe[-80:]}"
     number = 1
     while name in taken:
         number += 1

@@ -15,6 +15,7 @@ from auditor.errors import UsageError
 
 if TYPE_CHECKING:
     from auditor.config import Document, Resolved
+    from auditor.contracts import ProbeKind
     from auditor.model import Location, Observation
     from auditor.tracing import Copy, Trace
 
@@ -63,8 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trace; return 0: it does not judge."""
-    from auditor.cli.looking import look_now
-    from auditor.cli.question import document_of, resolve_question
     from auditor.registry import load_kinds
     from auditor.tracing import as_document
 
@@ -72,6 +71,25 @@ def run(args: argparse.Namespace) -> int:
     kinds = load_kinds()
     args.incident, args.broken, args.fixed = [], [], []
     args.project = None
+    found, seen = _look(args, kinds, copy)
+    if copy.project is None and (named := _named(copy, seen)) is not None:
+        # Some place has these bytes under a name: so the others can be asked for them as well.
+        found, _ = _look(args, kinds, named)
+    if args.format == "json":
+        import json
+
+        sys.stdout.write(json.dumps(as_document(found), indent=1, sort_keys=True) + "\n")
+    else:
+        sys.stdout.write(_text(found))
+    return 0
+
+
+def _look(
+    args: argparse.Namespace, kinds: Mapping[str, ProbeKind], copy: Copy
+) -> tuple[Trace, Sequence[Observation]]:
+    from auditor.cli.looking import look_now
+    from auditor.cli.question import document_of, resolve_question
+
     document = document_of(args)
     copies = _copies(copy, document)
     document = document.without("incidents")
@@ -80,14 +98,17 @@ def run(args: argparse.Namespace) -> int:
     resolved = resolve_question(args, kinds, document=document, needs_incident=False)
     asked, unasked = _asked(resolved, copies)
     seen = (*look_now(args, asked, kinds).observations, *unasked)
-    found = _traced(copies, resolved.plan.locations, seen)
-    if args.format == "json":
-        import json
+    return _traced(copies, resolved.plan.locations, seen), seen
 
-        sys.stdout.write(json.dumps(as_document(found), indent=1, sort_keys=True) + "\n")
-    else:
-        sys.stdout.write(_text(found))
-    return 0
+
+def _named(copy: Copy, seen: Sequence[Observation]) -> Copy | None:
+    """The same bytes with the name under which some place has them; None if none has."""
+    holdings = (h for o in seen for h in o.holdings if h.sha256 == copy.sha256)
+    for filename in sorted({h.filename for h in holdings}):
+        if named := _read_name(filename):
+            project, version = named
+            return replace(copy, project=project, version=version, filename=filename)
+    return None
 
 
 def _copies(copy: Copy, document: Document) -> list[Copy]:
@@ -192,13 +213,6 @@ def _copy(subject: str, project: str | None) -> Copy:
 def _copy_of_file(path: Path, project: str | None) -> Copy:
     import hashlib
 
-    from packaging.utils import (
-        InvalidSdistFilename,
-        InvalidWheelFilename,
-        parse_sdist_filename,
-        parse_wheel_filename,
-    )
-
     from auditor.tracing import Copy
 
     try:
@@ -207,23 +221,36 @@ def _copy_of_file(path: Path, project: str | None) -> Copy:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
     fault = _fault_of(path)
-    try:
-        if path.suffix == ".whl":
-            name, version, _, _ = parse_wheel_filename(path.name)
-        else:
-            name, version = parse_sdist_filename(path.name)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        if project is None:
-            # Its bytes are known all the same.
-            return Copy(project=None, sha256=digest, fault=fault)
+    named = _read_name(path.name)
+    if named is None:
+        # Its bytes are known all the same.
         return Copy(project=project, sha256=digest, fault=fault)
     return Copy(
-        project=project or str(name),
-        version=str(version),
+        project=project or named[0],
+        version=named[1],
         filename=path.name,
         sha256=digest,
         fault=fault,
     )
+
+
+def _read_name(filename: str) -> tuple[str, str] | None:
+    """Project and version in the name of a distribution; None if it is none."""
+    from packaging.utils import (
+        InvalidSdistFilename,
+        InvalidWheelFilename,
+        parse_sdist_filename,
+        parse_wheel_filename,
+    )
+
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+        else:
+            name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+    return str(name), str(version)
 
 
 def _fault_of(path: Path) -> str:

@@ -21,8 +21,9 @@ class Extent:
         pages: answers, over all views and samples.
         files: that these pages list, all together.
         holdings, pins, bundles: as in `Observation`.
-        facts: versions, digests and sizes by which all of these are told apart. A page that nobody
-            could have edited, as it is still the one that was read, is not gone through.
+        facts: versions, digests and sizes by which all of these are told apart, and the files that
+            are not delivered. A page that nobody could have edited, as it is still the one that was
+            read, is not gone through.
     """
 
     pages: int = 0
@@ -65,7 +66,8 @@ def extent_of(observation: Observation, *, every_page: bool = False) -> Extent:
         bundles=len(observation.bundles),
         facts=sum(facts.get(id(page.candidates), 0) for page in observation.pages)
         + sum(map(_facts_of_holding, observation.holdings))
-        + sum(map(_facts_of_pin, observation.pins)),
+        + sum(map(_facts_of_pin, observation.pins))
+        + sum(len(hint.undeliverable) for hint in observation.hints),
     )
 
 

@@ -9,13 +9,15 @@ __all__ = ["Hint", "StatedLag"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """A fact by which a probe explains what it saw. It never decides a status.
+    """A fact by which a probe explains what it saw. It decides nothing, but for `undeliverable`.
 
     Attributes:
         code: a reason code that the judge knows, such as `fix-hidden-by-local-files`.
         text: the fact in a sentence.
         expected, observed: what one would want to see there, and what was seen.
         evidence: ids into the observation's evidence.
+        undeliverable: names of files that are listed here and certainly not given to whoever asks
+            for them here: an installer that chooses one fails, and tries no other.
     """
 
     code: str
@@ -23,6 +25,7 @@ class Hint:
     expected: str
     observed: str
     evidence: tuple[str, ...] = ()
+    undeliverable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

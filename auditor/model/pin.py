@@ -22,9 +22,14 @@ class Integrity(StrEnum):
     """Whether installed code is what its release contains."""
 
     INTACT = "intact"
+    STATED = "stated"  # nothing was compared: its metadata is all that tells what it is
     PATCHED = "patched"  # files differ from what its own RECORD says
     REPLACED = "replaced"  # its RECORD is not that of the release
+    EDITABLE = "editable"  # the code lies in a source tree, which changes without its metadata
     UNKNOWN = "unknown"
+
+
+_KNOWN = (Integrity.INTACT, Integrity.STATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,8 @@ class Pin:
         files: what it allows by name, hash or URL; empty: every file of the version.
         marker: in which environments it holds (PEP 508); "" for all.
         integrity: of installed code.
+        code: the version whose release has the code that is here, where that was compared with a
+            released file; None if it was not, or is no such code.
         how: how that is known, in words.
         form: the lock format it stands in, such as `uv.lock` or `requirements`; "" if it is no
             entry of a lock.
@@ -71,7 +78,17 @@ class Pin:
     files: tuple[PinnedFile, ...] = ()
     marker: str = ""
     integrity: Integrity = Integrity.UNKNOWN
+    code: str | None = None
     how: str = ""
     form: str = ""
     together: str = ""
     evidence: tuple[str, ...] = ()
+
+    @property
+    def is_of_unknown_code(self) -> bool:
+        """Whether code is imported from here of which nobody knows whose it is.
+
+        Its metadata may name any version: the files are not those that were recorded with it.
+        """
+        is_known = self.code is not None or self.integrity in _KNOWN
+        return self.state is PinState.INSTALLED and not is_known

@@ -239,6 +239,11 @@ _REASONS = {
         "Purge every variant (see the remedies of its kind), then look again after another client "
         "has installed from there.",
     ),
+    "fix-undelivered": (
+        "The fix is chosen here, and its file is refused: installs fail.",
+        "A cache keeps a 404 from before the upload, or an index lists what its store lost.",
+        "Purge that URL, or put the file where the index says that it is; then look again.",
+    ),
     "kept-refusal": (
         "A cache keeps a refusal, such as 404 or 504, and gives it to everybody who asks.",
         "Somebody asked for a file before the upstream had it, or while the upstream was down.",

@@ -12,13 +12,25 @@ PIN_CODES = {
     ),
     "code-patched": (
         "Installed files differ from what their own RECORD says.",
-        "Somebody mended the release in place, or files were damaged.",
-        "Install the fix; a mended copy is lost with the next installation.",
+        "Somebody mended the release in place, copied other code over it, or damaged it; or a "
+        "system's packager changed it (Debian strips compiled modules).",
+        "Install the fix anew (`pip install --force-reinstall`); a mended copy is lost with the "
+        "next installation. Name the broken wheel as `reference`, and its code is recognised.",
     ),
     "code-replaced": (
         "What is installed under this version is not what the release contains.",
         "The release was replaced under its own number, or built from other sources.",
         "Install the fix, which has a number of its own.",
+    ),
+    "code-editable": (
+        "What is installed is a link to a source tree (`pip install -e`).",
+        "Its metadata says what the tree was when it was linked, not what it is now.",
+        "Look at the tree itself, such as by `git describe`, or install a release.",
+    ),
+    "code-unread": (
+        "The installed files could not be compared with what was released.",
+        "RECORD or a file that it lists may not be read, or RECORD is damaged.",
+        "Run the audit as the owner of the environment, or install the fix anew.",
     ),
     "outside-environments": (
         "A lock forces the broken release, in environments only that are not audited.",

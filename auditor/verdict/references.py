@@ -75,12 +75,23 @@ class References:
         known.update(_stated(configured, "configuration"))
         return cls(known=known, disputed=frozenset(disputed) - known.keys())
 
-    def conflicts(self, observations: Iterable[Observation]) -> frozenset[str]:
-        """File names without reference of which different bytes were seen."""
+    def conflicts(self, observations: Sequence[Observation]) -> frozenset[str]:
+        """File names without reference of which different bytes were seen.
+
+        A damaged copy is another's bytes, and contradicts nobody.
+        """
         merged: dict[str, Identity] = {}
         found: set[str] = set()
-        for filename, identity in identities(observations):
+        damaged = {
+            (seen.location, holding.filename, holding.sha256)
+            for seen in observations
+            for holding in seen.holdings
+            if holding.intact is False
+        }
+        for filename, identity in identities(observations, repeated=False):
             if self.says_something_of(filename):
+                continue
+            if (identity.origin, filename, identity.hashes.get("sha256")) in damaged:
                 continue
             if mismatch(filename, merged.get(filename, identity), identity):
                 found.add(filename)
@@ -93,13 +104,23 @@ class References:
         return known is not None and known.says_something
 
 
-def identities(observations: Iterable[Observation]) -> Iterable[tuple[str, Identity]]:
-    """Every (file name, identity) that pages and holdings of these observations state."""
+def identities(
+    observations: Iterable[Observation], *, repeated: bool = True
+) -> Iterable[tuple[str, Identity]]:
+    """Every (file name, identity) that pages and holdings of these observations state.
+
+    Args:
+        observations: where; views that read the same page share what it lists.
+        repeated: whether a list that places share comes again for each of them. Once is enough to
+            find contradictions: a list cannot contradict what was learnt from itself.
+    """
+    seen: set[int] = set()
     for observation in observations:
-        # Views that read the same page share what it lists.
-        for candidates in {id(p.candidates): p.candidates for p in observation.pages}.values():
+        listings = {id(p.candidates): p.candidates for p in observation.pages}
+        for candidates in [each for key, each in listings.items() if key not in seen]:
             for candidate in candidates:
                 yield candidate.filename, of_candidate(candidate, observation.location)
+        seen.update(() if repeated else listings)
         for holding in observation.holdings:
             if holding.sha256 or holding.md5 or holding.crc32 or holding.size is not None:
                 yield holding.filename, of_holding(holding, observation.location)

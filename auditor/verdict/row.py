@@ -28,9 +28,10 @@ from auditor.model import (
     Yank,
     YankState,
 )
-from auditor.model.file_table import filenames_of, listed_with, lists_version
+from auditor.model.file_table import filenames_of, lists_version
 from auditor.verdict.bundles import broken_since, may_hold
 from auditor.verdict.context import Context
+from auditor.verdict.references import Identity, identities
 
 __all__ = ["Row", "Signature"]
 
@@ -113,6 +114,12 @@ class Row:
         return tuple(cell for cell in self.cells if cell.counts)
 
     @cached_property
+    def undelivered(self) -> tuple[Selection, ...]:
+        """Counting cells that choose the fix, and do not get its file here."""
+        files = {name for hint in self.observation.hints for name in hint.undeliverable}
+        return tuple(c for c in self.counting if c.is_fix and c.filename in files)
+
+    @cached_property
     def is_kept_back_by_settings(self) -> bool:
         """Whether everybody would get the fix here but for settings of their own."""
         kept = self.is_index and self.fix.chosen in (FixChosen.SOME, FixChosen.NONE)
@@ -132,6 +139,11 @@ class Row:
             if p.freshness.expires_at is None or p.freshness.expires_at > at
         }
         return tuple(c for c in self.counting if (c.view, c.sample) in trusted)
+
+    @cached_property
+    def identities(self) -> tuple[tuple[str, Identity], ...]:
+        """Every file name that is seen here, and what is stated of the bytes behind it."""
+        return tuple(identities([self.observation]))
 
     @cached_property
     def broken_candidates(self) -> tuple[Candidate, ...]:
@@ -230,7 +242,7 @@ class Row:
             if strongest is not HeldState.NOT_HELD or self._holdings_cover_listed():
                 return strongest
             return HeldState.UNKNOWN
-        if self.suspect_bundles:
+        if self.suspect_bundles or any(p.is_of_unknown_code for p in self.observation.pins):
             return HeldState.UNKNOWN
         if self.observation.holdings_complete:
             return HeldState.NOT_HELD
@@ -252,7 +264,7 @@ class Row:
 
     def _signature(self, page: Page) -> Signature:
         broken = {(c.filename, c.yanked) for c in self.context.broken_files(page.candidates)}
-        fixed = {c.filename for c in listed_with(page.candidates, self.context.line.is_fix)}
+        fixed = {c.filename for c in self.context.fix_files(page.candidates)}
         return (page.outcome, frozenset(broken), frozenset(fixed))
 
 

@@ -1,4 +1,7 @@
-"""What the server of a place says and no page shows: it explains a row, and decides nothing."""
+"""What the server of a place says and no page shows: it explains a row.
+
+It decides nothing here; what is not delivered is weighed by `rules_index.undelivered`.
+"""
 
 from __future__ import annotations
 

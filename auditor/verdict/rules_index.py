@@ -16,8 +16,7 @@ from auditor.model import (
     Status,
 )
 from auditor.model.extent import extent_of
-from auditor.model.file_table import listed_with
-from auditor.verdict.references import identities, mismatch
+from auditor.verdict.references import mismatch
 from auditor.verdict.row import Row
 from auditor.verdict.ruling import Ruling, evidence_of, names, ruling, scope, tell_cells
 
@@ -35,6 +34,7 @@ __all__ = [
     "rolled_forward",
     "tampered",
     "undecided",
+    "undelivered",
 ]
 
 
@@ -46,7 +46,7 @@ def tampered(row: Row) -> Iterator[Ruling]:
     # By name and digest: a damaged copy does not clear a whole one of the same name beside it.
     damaged = {(h.filename, h.sha256) for h in row.observation.holdings if h.intact is False}
     seen: set[str] = set()
-    for filename, identity in identities([row.observation]):
+    for filename, identity in row.identities:
         found = filename in references and mismatch(filename, references[filename], identity)
         excused = (filename, identity.hashes.get("sha256")) in damaged
         if found and not excused and filename not in seen:
@@ -63,9 +63,9 @@ def tampered(row: Row) -> Iterator[Ruling]:
 
 def hash_conflict(row: Row) -> Iterator[Ruling]:
     """Locations disagree about a file's bytes and nothing says who is right."""
-    if row.location.rebuilds:
+    if row.location.rebuilds or not row.context.conflicts:
         return
-    ours = {name for name, identity in identities([row.observation]) if identity.says_something}
+    ours = {name for name, identity in row.identities if identity.says_something}
     for filename in sorted(ours & row.context.conflicts):
         yield ruling(
             "hash-conflict",
@@ -85,7 +85,7 @@ def digest_missing(row: Row) -> Iterator[Ruling]:
     if row.location.rebuilds or not row.is_index:
         return
     stated: dict[str, bool] = {}
-    for name, identity in identities([row.observation]):
+    for name, identity in row.identities:
         stated[name] = stated.get(name, False) or identity.says_something
     context = row.context
     matter = {
@@ -93,7 +93,7 @@ def digest_missing(row: Row) -> Iterator[Ruling]:
         for p in row.usable_pages
         for c in (
             *context.broken_files(p.candidates),
-            *listed_with(p.candidates, context.line.is_fix),
+            *context.fix_files(p.candidates),
         )
     }
     silent = [
@@ -158,6 +158,22 @@ def behind(row: Row) -> Iterator[Ruling]:
             expected=_expected_fix(row),
             observed=tell_cells(cells, row.counting),
             evidence=_evidence(row, cells),
+        )
+
+
+def undelivered(row: Row) -> Iterator[Ruling]:
+    """Some counting cell chooses the fix, and this place refuses its file."""
+    cells = row.undelivered
+    if row.is_index and cells:
+        hints = [h for h in row.observation.hints if h.undeliverable]
+        yield ruling(
+            "fix-undelivered",
+            f"An unpinned install from here chooses the fix and fails{scope(cells, row.counting)}: "
+            f"{names(sorted({c.filename or '' for c in cells}))} is not given to whoever asks.",
+            status=Status.BEHIND,
+            expected="the bytes of the file that is chosen",
+            observed=names(hint.observed for hint in hints),
+            evidence=tuple(dict.fromkeys(e for hint in hints for e in hint.evidence)),
         )
 
 
@@ -266,7 +282,8 @@ def clean(row: Row) -> Iterator[Ruling]:
 
 
 def _all_get_fix(row: Row) -> bool:
-    return row.is_index and row.all_pages_read and row.fix.chosen is FixChosen.ALL
+    chosen = row.is_index and row.all_pages_read and row.fix.chosen is FixChosen.ALL
+    return chosen and not row.undelivered
 
 
 def _no_trace(row: Row) -> bool:

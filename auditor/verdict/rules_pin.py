@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from auditor.model import (
@@ -20,15 +18,35 @@ from auditor.model import (
 )
 from auditor.verdict.context import Context
 from auditor.verdict.markers import holds_in
+from auditor.verdict.pin_meaning import (
+    PRESENT,
+    admitted_by,
+    all_broken,
+    contains_broken,
+    is_obscure,
+)
 from auditor.verdict.row import Row
 from auditor.verdict.rules_index import hash_conflict, outcome_code, tampered
 from auditor.verdict.ruling import Ruling, names, ruling
 
-__all__ = ["behind", "clean", "local_build", "outside", "patched", "pinned", "shadowed", "unread"]
+__all__ = [
+    "behind",
+    "clean",
+    "local_build",
+    "other_code",
+    "outside",
+    "pinned",
+    "shadowed",
+    "unread",
+]
 
-_HERE = (PinState.FORCED, PinState.INSTALLED)
-
-_CODES = {Integrity.PATCHED: "code-patched", Integrity.REPLACED: "code-replaced"}
+# Code of which it is not known whose it is, whatever its metadata says.
+_OTHER_CODE = {
+    Integrity.PATCHED: ("code-patched", "the installed files are not those of {}"),
+    Integrity.REPLACED: ("code-replaced", "the installed files are not those of {}"),
+    Integrity.EDITABLE: ("code-editable", "the code is that of a source tree, which may be any"),
+    Integrity.UNKNOWN: ("code-unread", "whether the code is that of {} could not be read"),
+}
 
 # What a location says of its trouble is a path and a cause; a sentence is no longer.
 _MAX_CAUSE_CHARS = 300
@@ -37,7 +55,7 @@ _MAX_CAUSE_CHARS = 300
 def pinned(row: Row) -> Iterator[Ruling]:
     """A lock, constraint, image or environment forces or already contains the broken release."""
     for pin in _entries(row):
-        if _contains_broken(pin, row.context):
+        if contains_broken(pin, row.context):
             verb = "contains" if pin.state is PinState.INSTALLED else "forces"
             yield ruling(
                 "pinned",
@@ -48,7 +66,7 @@ def pinned(row: Row) -> Iterator[Ruling]:
                 evidence=pin.evidence,
             )
     for pins, admitted in _joined(row):
-        if admitted and row.context.source_observed and _all_broken(admitted, row.context):
+        if admitted and row.context.source_observed and all_broken(admitted, row.context):
             yield ruling(
                 "pinned",
                 f"{_places(pins)} together admit the broken release only.",
@@ -62,8 +80,8 @@ def pinned(row: Row) -> Iterator[Ruling]:
 def behind(row: Row) -> Iterator[Ruling]:
     """A cap or a pin admits no version that contains the fix."""
     for pin in _entries(row):
-        admitted = _admitted(pin, row.context)
-        if admitted is None or _contains_broken(pin, row.context):
+        admitted = admitted_by(pin, row.context)
+        if admitted is None or contains_broken(pin, row.context):
             continue
         if not any(row.context.line.is_fix(str(version)) for version in admitted):
             yield ruling(
@@ -76,7 +94,7 @@ def behind(row: Row) -> Iterator[Ruling]:
             )
     for pins, admitted in _joined(row):
         fix = any(row.context.line.is_fix(str(version)) for version in admitted)
-        if not fix and not _all_broken(admitted, row.context):
+        if not fix and not all_broken(admitted, row.context):
             yield ruling(
                 "fix-excluded",
                 f"{_places(pins)} together admit no version that contains the fix.",
@@ -95,7 +113,7 @@ def unread(row: Row) -> Iterator[Ruling]:
     obscure = [
         f"{pin.where} does not tell which version it means"
         for pin in _pins(row)
-        if _is_obscure(pin, row.context)
+        if is_obscure(pin, row.context)
     ]
     if looked and row.observation.holdings_complete and not obscure:
         return
@@ -116,7 +134,7 @@ def shadowed(row: Row) -> Iterator[Ruling]:
     """The broken bytes are still in it, and nothing would import or install them by itself."""
     if row.location.role is not Role.PIN:
         return
-    if any(_contains_broken(pin, row.context) for pin in _pins(row)):
+    if any(contains_broken(pin, row.context) for pin in _pins(row)):
         return
     if row.broken.held in (HeldState.SHADOWED, HeldState.HELD) and row.observation.holdings:
         yield ruling(
@@ -129,18 +147,25 @@ def shadowed(row: Row) -> Iterator[Ruling]:
         )
 
 
-def patched(row: Row) -> Iterator[Ruling]:
-    """Installed code of the broken or the fixed release is not what that release contains."""
+def other_code(row: Row) -> Iterator[Ruling]:
+    """Installed code is not known to be what its metadata calls it.
+
+    It explains an entry of the broken release, and forbids to call any other one free of it: nobody
+    knows what runs there.
+    """
     for pin in _pins(row):
-        line = row.context.line
-        if pin.integrity in _CODES and (line.is_broken(pin.version) or line.is_fix(pin.version)):
-            yield ruling(
-                _CODES[pin.integrity],
-                f"{pin.where}: the installed files are not those of {pin.version}.",
-                expected="the files that the release's RECORD lists",
-                observed=pin.how,
-                evidence=pin.evidence,
-            )
+        is_broken = contains_broken(pin, row.context)
+        if not pin.is_of_unknown_code or (is_broken and pin.integrity is Integrity.UNKNOWN):
+            continue
+        code, text = _OTHER_CODE[pin.integrity]
+        yield ruling(
+            code,
+            f"{pin.where}: {text.format(pin.version or 'a release')}.",
+            status=None if is_broken else Status.UNKNOWN,
+            expected="the files that the release's RECORD lists",
+            observed=pin.how,
+            evidence=pin.evidence,
+        )
 
 
 def outside(row: Row) -> Iterator[Ruling]:
@@ -148,7 +173,7 @@ def outside(row: Row) -> Iterator[Ruling]:
     if row.is_index:
         return
     for pin in row.observation.pins:
-        if not _holds_somewhere(pin, row.context) and _contains_broken(pin, row.context):
+        if not _holds_somewhere(pin, row.context) and contains_broken(pin, row.context):
             yield ruling(
                 "outside-environments",
                 f"{pin.where} forces the broken release where {pin.marker}: in no environment "
@@ -163,9 +188,9 @@ def local_build(row: Row) -> Iterator[Ruling]:
     """A local build of the broken release is here; nobody says whether it has the defect."""
     for pin in _pins(row):
         version = parse_version(pin.version or "")
-        if version is None or version.local is None or pin.state not in _HERE:
+        if version is None or version.local is None or pin.state not in PRESENT:
             continue
-        if row.context.line.is_broken(version.public) and not _contains_broken(pin, row.context):
+        if row.context.line.is_broken(version.public) and not contains_broken(pin, row.context):
             yield ruling(
                 "local-build",
                 f"{pin.where} is a local build of the broken release: {version}.",
@@ -176,7 +201,7 @@ def local_build(row: Row) -> Iterator[Ruling]:
             )
 
 
-_NOT_CLEAN = (tampered, hash_conflict, pinned, behind, unread, shadowed, local_build)
+_NOT_CLEAN = (tampered, hash_conflict, pinned, behind, unread, shadowed, local_build, other_code)
 
 
 def clean(row: Row) -> Iterator[Ruling]:
@@ -222,7 +247,7 @@ def _joined(row: Row) -> Iterator[tuple[tuple[Pin, ...], list[Version]]]:
     texts = {pin.together for pin in row.observation.pins if pin.together}
     for together in sorted(texts):
         pins = [pin for pin in _pins(row) if pin.together == together]
-        told = [(pin, _admitted(pin, row.context)) for pin in pins]
+        told = [(pin, admitted_by(pin, row.context)) for pin in pins]
         binding = [(pin, frozenset(found)) for pin, found in told if found is not None]
         for numbers in sorted(_groups([pin for pin, _ in binding], row.context)):
             group = [binding[n] for n in numbers]
@@ -241,77 +266,13 @@ def _groups(pins: Sequence[Pin], context: Context) -> set[tuple[int, ...]]:
 
 
 def _rules_alone(pin: Pin, context: Context) -> bool:
-    admitted = _admitted(pin, context) or []
+    admitted = admitted_by(pin, context) or []
     fixes = any(context.line.is_fix(str(version)) for version in admitted)
-    return not fixes or _contains_broken(pin, context)
+    return not fixes or contains_broken(pin, context)
 
 
 def _places(pins: Sequence[Pin]) -> str:
     return names(pin.where for pin in pins)
-
-
-def _all_broken(versions: Sequence[Version], context: Context) -> bool:
-    return bool(versions) and all(context.line.is_broken(str(v)) for v in versions)
-
-
-def _contains_broken(pin: Pin, context: Context) -> bool:
-    if pin.state in _HERE and context.line.is_broken(pin.version):
-        return True
-    digests = {f.hashes.get("sha256") for f in pin.files} - {None}
-    if pin.state is PinState.FORCED and digests & context.broken_sha256:
-        return True
-    # Where nobody lists the releases, a range may admit others than those that the question names.
-    if not context.source_observed and not _names_version(pin):
-        return False
-    return _all_broken(_admitted(pin, context) or (), context)
-
-
-def _names_version(pin: Pin) -> bool:
-    """Whether an entry admits one version only, whatever releases there are."""
-    return pin.version is not None or (
-        "," not in pin.specifier and pin.specifier.startswith("==") and "*" not in pin.specifier
-    )
-
-
-def _admitted(pin: Pin, context: Context) -> list[Version] | None:
-    """Known versions that an entry admits; None if it decides nothing about versions."""
-    if pin.state is PinState.FORCED and pin.version is not None:
-        version = parse_version(pin.version)
-        return [version] if version is not None else None
-    if not _says_range(pin):
-        return None
-    found = _matching(pin.specifier, _known_versions(context))
-    return None if found is None else list(found)
-
-
-@lru_cache(maxsize=1024)
-def _matching(specifier: str, known: tuple[Version, ...]) -> tuple[Version, ...] | None:
-    try:
-        return tuple(SpecifierSet(specifier).filter(known, prereleases=True))
-    except InvalidSpecifier:
-        return None
-
-
-def _is_obscure(pin: Pin, context: Context) -> bool:
-    """Whether an entry binds in a way of which it is not known whether it means broken bytes."""
-    if _admitted(pin, context) is not None or _contains_broken(pin, context):
-        return False
-    if pin.state is PinState.RANGE:
-        return bool(pin.specifier)
-    if pin.state is not PinState.FORCED:
-        return parse_version(pin.version or "") is None
-    told = bool(pin.files) and all("sha256" in f.hashes for f in pin.files)
-    return not (told and context.broken_sha256)
-
-
-def _says_range(pin: Pin) -> bool:
-    return pin.state is PinState.RANGE and bool(pin.specifier)
-
-
-def _known_versions(context: Context) -> tuple[Version, ...]:
-    listed = {c.version for c in context.source_files.values() if c.version}
-    parsed = {v for text in listed if (v := parse_version(text)) is not None}
-    return tuple(sorted({*parsed, *context.line.broken, *context.line.fixed}))
 
 
 def _binding(pin: Pin) -> str:
@@ -329,5 +290,7 @@ def _binding(pin: Pin) -> str:
 
 def _observed(pin: Pin) -> str:
     what = pin.version or pin.specifier or "any version"
+    if pin.code is not None and pin.code != pin.version:
+        what = f"the code of {pin.code} as {pin.version or 'no version'}"
     marker = f" where {pin.marker}" if pin.marker else ""
     return f"{pin.where}: {what} {pin.state.value}{marker}"

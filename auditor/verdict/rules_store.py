@@ -100,7 +100,7 @@ def clean(row: Row) -> Iterator[Ruling]:
             "This store was read to its end and holds nothing broken.",
             status=Status.CLEAN,
             expected="no broken artifact",
-            observed=f"{len(row.observation.holdings)} files of the project, none broken",
+            observed=f"files of the project: {len(row.observation.holdings)}, none of them broken",
         )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from auditor.model import Incident
+from auditor.errors import ProbeError
+from auditor.model import HeldState, Incident
 from probes.archives.found import Found, FoundKind
 from probes.archives.infos import STATING, Info, Infos
 from probes.archives.members import DAMAGED, Member, MemberType
@@ -20,7 +21,7 @@ from probes.archives.streams import Cut
 from probes.http_stores.content import ARCHIVE_MAGIC, Unsearched, read_archive
 from probes.http_stores.disk import Body
 from probes.http_stores.entry import Damaged, Foreign, is_entry_name, parse_entry
-from probes.kit.files import held_version
+from probes.kit.files import held_version, odd_version
 from probes.kit.sought import Sought
 
 __all__ = ["Finder"]
@@ -28,7 +29,9 @@ __all__ = ["Finder"]
 # What has no name is opened to see what it is, up to this size; larger ones by digest only.
 _MAX_OPENED_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**20
-_SQLITE = re.compile(r"(?:^|/)http-cache\.db$")
+# PDM's cache, and what is not yet written into it.
+_PDM_DATABASE = re.compile(r"(?:^|/)http-cache\.db(?P<log>-wal|-journal)?$")
+_MAX_DATABASE_BYTES = 512 * 2**20
 
 
 class Finder:
@@ -133,14 +136,14 @@ class Finder:
 
     def _read(self, member: Member) -> Iterator[Found]:
         name = member.path.rpartition("/")[2]
-        version = held_version(name, self._project)
+        version = held_version(name, self._project) or odd_version(name, self._project)
         if name == "PKG-INFO" and (source := self._source(member)):
             yield source
             return
         if version is not None:
             yield self._named(member, name, version)
-        elif _SQLITE.search(member.path):
-            self.unread.append(f"{_short(member.path)}: PDM's cache is read from a directory only")
+        elif database := _PDM_DATABASE.search(member.path):
+            yield from self._database(member, is_log=database["log"] is not None)
         else:
             yield from self._unnamed(member, name)
 
@@ -239,6 +242,33 @@ class Finder:
                 self.unread.append(f"{_short(member.path)}: too large to be searched")
         elif self._sought.may_have(member.size):
             self.unread.append(f"{_short(member.path)}: more than what is hashed for a digest")
+
+    def _database(self, member: Member, *, is_log: bool) -> Iterator[Found]:
+        """The answers that PDM keeps, all of them in one database."""
+        if member.size == 0 and is_log:
+            return
+        if is_log or member.size > _MAX_DATABASE_BYTES:
+            why = "it is not yet written into the database" if is_log else "too large to be read"
+            self.unread.append(f"{_short(member.path)}: {why}")
+            return
+        from probes.pdm_store.archived import read_database
+
+        with member.open() as stream:
+            content = stream.read(_MAX_DATABASE_BYTES)
+        try:
+            reading = read_database(content, member.path, self._incident, self._stop)
+        except ProbeError as error:
+            self.unread.append(f"{_short(member.path)}: {error}")
+            return
+        self.unread += [] if reading.complete else [f"{_short(member.path)}: not all of it"]
+        for file in reading.files:
+            if file.filename is None or file.sha256 is None or file.state is HeldState.UNKNOWN:
+                self.unread.append(f"{_short(member.path)}: {file.how}")
+                continue
+            digest, intact = file.sha256, file.intact
+            yield _file(
+                *(member, file.filename, file.version, digest, file.size, file.how), intact=intact
+            )
 
     def _entry(self, member: Member, name: str) -> Iterator[Found]:
         """A stored answer of pip or Poetry: the body alone, or inside an entry."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import tarfile
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +31,17 @@ _EXTENSIONS = (
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
 )
+
+# What of a header is read here (POSIX, ustar interchange format).
+_NAME, _LINK, _PREFIX = slice(0, 100), slice(157, 257), slice(345, 500)
+_CHECKSUM, _TYPE = slice(148, 156), slice(156, 157)
+_OCTAL = re.compile(rb" *([0-7]+)[ \0]")
+_PLAIN_TYPES = (
+    *(tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE),
+)
+_SPACES = 8 * ord(" ")
+_ADLER_MODULUS = 65521
 
 DAMAGED = (
     *BROKEN_STREAM,
@@ -135,9 +148,35 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        header = super().frombuf(buf, encoding, errors)
+        header = cls._plain(buf, encoding, errors) or super().frombuf(buf, encoding, errors)
         if header.type in _EXTENSIONS and header.size > _MAX_EXTENSION_BYTES:
             raise Cut(f"a member has a header of {header.size} bytes")
+        return header
+
+    @classmethod
+    def _plain(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self | None:
+        """Read only what is asked for of a header; None: the library has to look at it.
+
+        It reads every field, which takes longer than to skip what the member holds.
+        """
+        kind = bytes(buf[_TYPE])
+        size, checksum = _OCTAL.match(buf, 124, 136), _OCTAL.match(buf, 148, 156)
+        if len(buf) != tarfile.BLOCKSIZE or kind not in _PLAIN_TYPES or not size or not checksum:
+            return None
+        # Adler-32 (RFC 1950) is one more than the sum of all bytes, in its lower half. Those of the
+        # checksum itself count as spaces.
+        counted = int(checksum[1], 8) + sum(buf[_CHECKSUM]) - _SPACES
+        if zlib.adler32(buf) & 0xFFFF != (1 + counted) % _ADLER_MODULUS:
+            return None
+        header = cls(_text(buf[_NAME], encoding, errors))
+        header.size, header.type = int(size[1], 8), kind
+        header.linkname = _text(buf[_LINK], encoding, errors)
+        if kind == tarfile.AREGTYPE and header.name.endswith("/"):
+            header.type = tarfile.DIRTYPE
+        if header.type == tarfile.DIRTYPE:
+            header.name = header.name.rstrip("/")
+        if buf[_PREFIX.start] and kind not in tarfile.GNU_TYPES:
+            header.name = f"{_text(buf[_PREFIX], encoding, errors)}/{header.name}"
         return header
 
     @classmethod
@@ -148,6 +187,10 @@ class _Header(tarfile.TarInfo):
             # The library ends silently at a damaged header; only the end marker is an end.
             tarfile.ended_by = type(error).__name__  # type: ignore[attr-defined]  # ours
             raise
+
+
+def _text(field: bytes | bytearray, encoding: str, errors: str) -> str:
+    return field.partition(b"\0")[0].decode(encoding, errors)
 
 
 def _tar_member(archive: tarfile.TarFile, header: tarfile.TarInfo) -> Member:

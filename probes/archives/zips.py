@@ -18,6 +18,7 @@ __all__ = ["is_zip", "zip_members"]
 # Of a zip file: 46 bytes and the name for each member.
 _MAX_DIRECTORY_BYTES = 512 * 2**20
 _END_OF_DIRECTORY = b"PK\x05\x06"
+_END64_LOCATOR = b"PK\x06\x07"
 _END_BYTES = 22 + 65535
 _CHUNK_BYTES = 2**18
 # The library decompresses all it reads of these at once, which may be ten thousand times as much.
@@ -117,9 +118,23 @@ def _check_directory(file: BinaryIO) -> int:
     file.seek(max(0, end - _END_BYTES))
     tail = file.read(_END_BYTES)
     at = tail.rfind(_END_OF_DIRECTORY)
-    size = struct.unpack_from("<L", tail, at + 12)[0] if 0 <= at <= len(tail) - 16 else 0
-    # 0xFFFFFFFF stands for a size of its own record (zip64): such a table has millions of members.
-    if size > _MAX_DIRECTORY_BYTES:
-        raise Cut("its table of contents is larger than what is read")
+    if 0 <= at <= len(tail) - 22:
+        size, start, comment = struct.unpack_from("<LLH", tail, at + 12)
+        # 0xFFFFFFFF stands for a size of its own record (zip64): it has millions of members.
+        if size > _MAX_DIRECTORY_BYTES:
+            raise Cut("its table of contents is larger than what is read")
+        is_zip64 = tail[max(0, at - 20) :].startswith(_END64_LOCATOR)
+        before = 0 if is_zip64 else end - len(tail) + at - size - start
+        _check_whole(file, before, len(tail) - (at + 22 + comment))
     file.seek(0)
     return end
+
+
+def _check_whole(file: BinaryIO, before: int, behind: int) -> None:
+    """Refuse a table of contents that is not that of the whole file.
+
+    Of a zip file that was cut, the library takes that of another one which is stored in it.
+    """
+    file.seek(0)
+    if behind or (before and file.read(2) == b"PK"):
+        raise Cut("its table of contents is that of a part of it only; was it cut short?")

@@ -27,11 +27,28 @@ from probes.kit.origins import is_same_host, origin_of
 from probes.kit.request import Request
 from probes.kit.views import artifact_headers
 
-__all__ = ["Remote", "broken_files", "remote_holdings"]
+__all__ = ["Refusal", "Remote", "broken_files", "remote_holdings"]
 
 # A release has rarely more than 100 files; what is beyond this stays unknown.
 _MAX_FILES = 200
+# Installers of all environments choose among few files; each takes three requests at most.
+_MAX_FIX_FILES = 8
 _ELSEWHERE = "the page links it on another host: who installs it passes this cache by"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A refusal that a cache keeps and gives to everybody who asks.
+
+    Attributes:
+        filename: that was asked for.
+        status: of what is kept.
+        evidence: id of the answer.
+    """
+
+    filename: str
+    status: int
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +58,12 @@ class Remote:
     Attributes:
         holdings: one for each broken file that is known.
         reason: why some of them are unknown; "" if none is.
+        refused: files of the fix for which a refusal is kept.
     """
 
     holdings: tuple[Holding, ...]
     reason: str = ""
+    refused: tuple[Refusal, ...] = ()
 
 
 def broken_files(assignment: Assignment, pages: Sequence[Page]) -> tuple[AskedFile, ...]:
@@ -80,6 +99,22 @@ def broken_files(assignment: Assignment, pages: Sequence[Page]) -> tuple[AskedFi
     return tuple(found.values())
 
 
+def _fix_files(assignment: Assignment, pages: Sequence[Page]) -> Sequence[AskedFile]:
+    """Gather the files of the fix that pages here list; none before the source lists it.
+
+    Whoever asks for a file before it is out makes a cache refuse it to everybody afterwards.
+    """
+    if assignment.source is None or assignment.source.lists_fix is not True:
+        return ()
+    listed = (c for page in pages for c in page.candidates if c.url)
+    named = {c.url: c for c in listed if assignment.incident.is_named_fixed(c.version)}
+    return [
+        AskedFile(filename=c.filename, url=url, version=c.version)
+        for url, c in named.items()
+        if url is not None
+    ][:_MAX_FIX_FILES]
+
+
 def _base_of(pages: Iterable[Page], assignment: Assignment) -> str | None:
     """Return the address below which files lie here; None if no page tells."""
     if assignment.location.settings.get("via") is not None:
@@ -108,15 +143,20 @@ async def remote_holdings(
     files: Sequence[AskedFile],
     signs: Sequence[Signs],
 ) -> Remote:
-    """Say of each broken file whether it is held, if that can be asked without harm."""
-    if not files:
-        return Remote((), "no broken file is known by name, so that there is nothing to ask for")
+    """Say of each broken file whether it is held, if that can be asked without harm.
+
+    The same question tells whether a file of the fix is refused.
+    """
     asked = _Asking(assignment, session, reader, signs)
     holdings = [await asked.about(file) for file in files[:_MAX_FILES]]
     beyond = f"not asked: only the first {_MAX_FILES} broken files are"
     holdings += [_holding(file, HeldState.UNKNOWN, beyond) for file in files[_MAX_FILES:]]
     unknown = [h.how for h in holdings if h.state is HeldState.UNKNOWN]
-    return Remote(tuple(holdings), unknown[0] if unknown else "")
+    if not files:
+        unknown = ["no broken file is known by name, so that there is nothing to ask for"]
+    refused = [await asked.refusal_of(file) for file in _fix_files(assignment, reader.pages)]
+    told = tuple(refusal for refusal in refused if refusal is not None)
+    return Remote(tuple(holdings), unknown[0] if unknown else "", told)
 
 
 class _Asking:
@@ -155,6 +195,27 @@ class _Asking:
                     return answered
                 reason = answered
         return await self._if_gone(file, reason)
+
+    async def refusal_of(self, file: AskedFile) -> Refusal | None:
+        """Ask about a file of the fix; None: no refusal of it is kept, or that cannot be asked."""
+        question = self._question
+        if self._why_not or _why_not_here(file, self._assignment) or isinstance(question, str):
+            return None
+        if await self._canary(file, question) is not None:
+            return None
+        for headers in question.headers:
+            request = replace(self._request(file.url, headers), artifact=True)
+            try:
+                answer = await self._session.send(request)
+            except ProbeError:
+                return None
+            reading = read_answer(question, answer)
+            if reading is Reading.REFUSED:
+                evidence = self._recorder.of_answer(answer, "a file of the fix, refused")
+                return Refusal(filename=file.filename, status=answer.status, evidence=evidence)
+            if reading is Reading.FOREIGN:
+                return None
+        return None
 
     async def _if_gone(self, file: AskedFile, reason: str) -> Holding:
         """Ask all the same where there is nothing left that it could fetch, nor drop.
@@ -224,8 +285,8 @@ class _Asking:
                 self._question = f"not asked: for another file, {how}"
                 return _holding(file, HeldState.UNKNOWN, how, *evidence)
         how = (
-            f"{question.name} answers 504 in every way that installers ask for files: "
-            f"{question.program.value} does not keep it under this address"
+            f"{question.name} answers 504 or a refusal that is kept, in every way that installers "
+            f"ask for files: {question.program.value} does not keep it under this address"
         )
         return _holding(file, HeldState.NOT_HELD, how, *evidence)
 

@@ -6,40 +6,37 @@ import os
 import re
 import shlex
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from auditor.model import (
-    Candidate,
     HeldState,
-    Hint,
     Holding,
     Incident,
     Page,
-    PageOutcome,
-    View,
 )
-from probes.cache_server.findings import Findings, KeptFile, KeptPage
+from probes.cache_server.findings import Findings, KeptFile
 from probes.cache_server.kept import KeptAnswer
 from probes.cache_server.recognise import Recogniser
 from probes.cache_server.signs import Program
 from probes.cache_server.walk import CacheWalk
 from probes.kit.answer import shown
-from probes.kit.conclusion import has_fix
-from probes.kit.evidence import EvidenceRecorder, entries_that_matter
+from probes.kit.evidence import EvidenceRecorder
 
 __all__ = [
+    "MAX_WITNESSED",
     "DirectoryReading",
     "directories_in",
     "page_expiry",
     "read_directories",
     "read_directory",
-    "variant_hints",
+    "times_of",
+    "until",
 ]
 
-_MAX_WITNESSED = 100
+MAX_WITNESSED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +169,7 @@ def _holding(file: KeptFile, home: Path, incident: Incident, recorder: EvidenceR
     evidence: tuple[str, ...] = ()
     if matters or file.sha256 in incident.broken_sha256:
         evidence = (_witness(file, path, recorder),)
-    how = f"{shown(file.place)}: kept by {answer.program.value}{_until(answer)}"
+    how = f"{shown(file.place)}: kept by {answer.program.value}{until(answer)}"
     if file.passed_over:
         how += ", and passed over: its header is that of another body"
     return Holding(
@@ -196,7 +193,7 @@ def _state(file: KeptFile) -> HeldState:
 def _witness(file: KeptFile, path: Path, recorder: EvidenceRecorder) -> str:
     answer = file.answer
     facts = {"program": answer.program.value, "key": answer.shown_key, "status": str(answer.status)}
-    facts |= {"size": str(file.size)} | _times(answer)
+    facts |= {"size": str(file.size)} | times_of(answer)
     if file.problem:
         facts["problem"] = file.problem
     command = f"tail --bytes=+{answer.body_at + 1} {shlex.quote(shown(str(path)))} | sha256sum"
@@ -204,13 +201,15 @@ def _witness(file: KeptFile, path: Path, recorder: EvidenceRecorder) -> str:
     return recorder.of_disk(path, facts, digest=digest, reproduce=command)
 
 
-def _times(answer: KeptAnswer) -> dict[str, str]:
+def times_of(answer: KeptAnswer) -> dict[str, str]:
+    """Return since when and until when an answer is kept, as evidence."""
     times = {"stored-at": answer.stored_at, "expires-at": answer.expires_at}
     facts = {name: f"{time:%Y-%m-%dT%H:%M:%SZ}" for name, time in times.items() if time}
     return facts | ({"variant": answer.variant} if answer.variant else {})
 
 
-def _until(answer: KeptAnswer) -> str:
+def until(answer: KeptAnswer) -> str:
+    """Return the end of a clause that says until when an answer is given, or ""."""
     expires_at = answer.expires_at
     return f", fresh until {expires_at:%Y-%m-%d %H:%M} UTC" if expires_at else ""
 
@@ -231,93 +230,3 @@ def page_expiry(reading: DirectoryReading, page: Page) -> datetime | None:
         and (fetched_at is None or kept.answer.expires_at > fetched_at)
     ]
     return max(times, default=None)
-
-
-def variant_hints(
-    reading: DirectoryReading,
-    pages: Iterable[Page],
-    incident: Incident,
-    recorder: EvidenceRecorder,
-) -> list[Hint]:
-    """Tell of kept variants that no client class was given just now, and of kept refusals.
-
-    A variant whose list was purged is given to nobody, until some client makes the cache read the
-    page again: then it is given as before. So it is told of, whether it is in use or not.
-    """
-    shown = {page.body_sha256 for page in pages}
-    old = [
-        kept
-        for kept in reading.findings.pages
-        if kept.body_sha256 not in shown and not _has_fix(kept, incident)
-    ]
-    hints = [_stale(old, reading, incident, recorder)] if old else []
-    refusals = reading.findings.refusals
-    return hints + ([_refused(refusals, reading, recorder)] if refusals else [])
-
-
-def _has_fix(kept: KeptPage, incident: Incident) -> bool:
-    listed = kept.parsed.candidates if kept.parsed else ()
-    page = Page(view=View.PIP, outcome=PageOutcome.OBSERVED, url=kept.answer.key, candidates=listed)
-    return has_fix([page], incident)
-
-
-def _stale(
-    old: Sequence[KeptPage],
-    reading: DirectoryReading,
-    incident: Incident,
-    recorder: EvidenceRecorder,
-) -> Hint:
-    evidence = []
-    for kept in old[:_MAX_WITNESSED]:
-        listed: Sequence[Candidate] = kept.parsed.candidates if kept.parsed else ()
-        facts = {"key": kept.answer.shown_key, "program": kept.answer.program.value}
-        evidence.append(
-            recorder.of_disk(
-                reading.path / kept.place,
-                facts | _times(kept.answer),
-                digest=f"sha256:{kept.body_sha256}" if kept.body_sha256 else None,
-                excerpt=entries_that_matter(listed, incident),
-            )
-        )
-    told = "; ".join(_tell(kept) for kept in old[:5])
-    return Hint(
-        code="stale-variant",
-        text=f"{len(old)} kept variants of the project's page list no file of the fix. Some client "
-        "class gets one, now or as soon as the page is read again.",
-        expected="the fix in every variant that is kept",
-        observed=told,
-        evidence=tuple(evidence),
-    )
-
-
-def _tell(kept: KeptPage) -> str:
-    serial = kept.parsed.serial if kept.parsed else None
-    said = "unreadable" if kept.parsed is None else f"serial {serial}" if serial else "no serial"
-    variant = f", {kept.answer.variant[:120]}" if kept.answer.variant else ""
-    return f"{shown(kept.place)}: {said}{_until(kept.answer)}{variant}"
-
-
-def _refused(
-    refusals: Sequence[tuple[str, KeptAnswer]],
-    reading: DirectoryReading,
-    recorder: EvidenceRecorder,
-) -> Hint:
-    evidence = [
-        recorder.of_disk(
-            reading.path / place,
-            {"key": answer.shown_key, "status": str(answer.status)} | _times(answer),
-        )
-        for place, answer in refusals[:_MAX_WITNESSED]
-    ]
-    told = "; ".join(
-        f"{answer.status} for {answer.filename or answer.shown_key}{_until(answer)}"
-        for _, answer in refusals[:5]
-    )
-    return Hint(
-        code="kept-refusal",
-        text=f"{len(refusals)} refusals are kept here and given to everybody who asks, whatever "
-        "the upstream has by now.",
-        expected="no kept answer but successes, for the project's page and files",
-        observed=told,
-        evidence=tuple(evidence),
-    )

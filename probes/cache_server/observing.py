@@ -9,16 +9,16 @@ from datetime import datetime
 from auditor.contracts import Assignment
 from auditor.errors import ProbeError
 from auditor.model import FileHosting, HeldState, Hint, Holding, Observation, Outcome
-from probes.cache_server.asking import Remote, broken_files, remote_holdings
+from probes.cache_server.asking import Refusal, Remote, broken_files, remote_holdings
 from probes.cache_server.directory import (
     DirectoryReading,
     directories_in,
     read_directories,
-    variant_hints,
 )
 from probes.cache_server.lifetime import lifetime_s
 from probes.cache_server.pages import SeenPages, see_pages
 from probes.cache_server.session import CacheSession
+from probes.cache_server.variants import kept_refusal, variant_hints
 from probes.kit.conclusion import conclude, outcome_of_pages
 from probes.kit.disk import in_thread, local_path
 from probes.kit.evidence import EvidenceRecorder
@@ -120,6 +120,8 @@ def _observation(
     hints: list[Hint] = []
     if disk is not None and not disk.problem:
         hints += variant_hints(disk, seen.pages, assignment.incident, reader.recorder)
+    if remote is not None and remote.refused and "kept-refusal" not in {h.code for h in hints}:
+        hints.append(_refused(remote.refused))
     if any(h.state is HeldState.UNKNOWN for h in holdings) and remote and remote.reason:
         hints.append(_no_safe_probe(remote.reason, assignment))
     observation = conclude(
@@ -199,6 +201,13 @@ def _hosting(assignment: Assignment, reader: IndexReader) -> FileHosting:
     if assignment.location.settings.get("via") is None or url.lower().startswith("https:"):
         return hosting
     return FileHosting.UNKNOWN if hosting is FileHosting.UNKNOWN else FileHosting.HERE
+
+
+def _refused(refused: Sequence[Refusal]) -> Hint:
+    told = "; ".join(f"{refusal.status} for {refusal.filename}" for refusal in refused)
+    evidence = tuple(refusal.evidence for refusal in refused)
+    names = tuple(refusal.filename for refusal in refused)
+    return kept_refusal(len(refused), told, evidence, undeliverable=names)
 
 
 def _no_safe_probe(reason: str, assignment: Assignment) -> Hint:

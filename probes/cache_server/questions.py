@@ -30,6 +30,7 @@ CANARY = "propagation-auditor-canary"
 _DEFAULT_PEEK = "X-Peek"
 _ONLY_IF_CACHED = ("Cache-Control", "only-if-cached, max-stale=31536000")
 _NOT_CACHED = 504
+_FIRST_REFUSAL = 400
 
 # Accept and Accept-Encoding of file requests, captured from pip and uv, Poetry, PDM: a file that is
 # sent with `Vary` is kept once for each of them.
@@ -45,6 +46,7 @@ class Reading(StrEnum):
 
     KEPT = "kept"
     NOT_KEPT = "not-kept"
+    REFUSED = "refused"  # a refusal is kept, such as the 404 that the upstream once gave
     FOREIGN = "foreign"  # not the answer of the program that was asked: ask nothing more
 
 
@@ -114,9 +116,11 @@ def read_answer(question: Question, answer: Answer) -> Reading:
         return Reading.FOREIGN
     if answer.status == _NOT_CACHED and _is_own_refusal(question.program, answer, signs):
         return Reading.NOT_KEPT
-    if answer.status == 200 and _is_own_hit(question.program, answer, signs):
+    if not _is_own_hit(question.program, answer, signs):
+        return Reading.FOREIGN
+    if answer.status == 200:
         return Reading.KEPT
-    return Reading.FOREIGN
+    return Reading.REFUSED if answer.status >= _FIRST_REFUSAL else Reading.FOREIGN
 
 
 def _is_own_refusal(program: Program, answer: Answer, signs: Signs) -> bool:
@@ -141,7 +145,7 @@ def _is_own_refusal(program: Program, answer: Answer, signs: Signs) -> bool:
 
 
 def _is_own_hit(program: Program, answer: Answer, signs: Signs) -> bool:
-    """Whether a 200 was given from what is kept, and not fetched: each of them says so."""
+    """Whether an answer was given from what is kept, and not fetched: each of them says so."""
     match program:
         case Program.SQUID:
             return Program.SQUID in signs.programs and signs.age_s is not None

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from auditor.model import Holding, Incident
-from probes.kit.files import Unsearched, disguised_holding, held_version, read_distribution
+from probes.kit.files import (
+    Unsearched,
+    disguised_holding,
+    held_version,
+    oddly_named_holding,
+    read_distribution,
+)
 from probes.kit.sought import Sought
 
 __all__ = ["Found", "search"]
@@ -94,17 +100,30 @@ def _directories(directory: Path, root: Path, found: Found) -> list[Path]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     below.append(Path(entry.path))
-                elif entry.is_dir() and not Path(entry.path).resolve().is_relative_to(root):
+                elif _leads_to_directory(entry) and not Path(entry.path).resolve().is_relative_to(
+                    root
+                ):
                     found.skip(f"{entry.path} is a link to a directory elsewhere")
     except OSError as error:
         found.skip(f"{directory}: {error.strerror}")
     return below
 
 
+def _leads_to_directory(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a directory or a link to one.
+
+    Of a link that leads to itself, or to where nobody may look, opening it tells which it is.
+    """
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _files(directory: Path, found: Found) -> list[str]:
     try:
         with os.scandir(directory) as entries:
-            return [entry.name for entry in entries if not entry.is_dir()]
+            return [entry.name for entry in entries if not _leads_to_directory(entry)]
     except OSError:
         return []  # said when its subdirectories were listed
 
@@ -124,6 +143,7 @@ def _look_at(
     else:
         try:
             holding = disguised_holding(path, sought, stop)
+            holding = holding or oddly_named_holding(path, incident.project, stop)
         except Unsearched as unsearched:
             found.skip(str(unsearched))
     if holding is not None:

@@ -18,7 +18,15 @@ from auditor.model import (
     parse_version,
 )
 from probes.installed.links import links_of
-from probes.installed.record import Comparison, NoRecord, Record, compare, read_record
+from probes.installed.record import (
+    Comparison,
+    NoRecord,
+    Record,
+    RecordMissing,
+    Released,
+    compare,
+    read_record,
+)
 from probes.installed.sites import Site
 from probes.kit.core_metadata import read_core_metadata
 from probes.kit.disk import NotReadable, read_regular
@@ -39,9 +47,12 @@ class Installed:
     Attributes:
         info: its dist-info or egg-info.
         version: by its metadata, else by its name; None if neither says.
-        comparison: of its files with its RECORD; None if it has none.
+        comparison: of its files with its RECORD; None if it was not compared.
+        recorded: whether it has a RECORD, readable or not.
         problem: what could not be read; "" if nothing.
-        replaced: how it differs from the reference wheel; "" if it does not, or there is none.
+        replaced: how its RECORD differs from that of the same release; "" if it does not, or there
+            is nothing to compare it with.
+        code: the released version whose code is here; None if it is not, or was not compared.
         origin: what direct_url.json says; None if it was not installed from an address.
         editable: whether the code lies in a source tree elsewhere.
     """
@@ -49,15 +60,21 @@ class Installed:
     info: Path
     version: str | None
     comparison: Comparison | None = None
+    recorded: bool = True
     problem: str = ""
     replaced: str = ""
+    code: str | None = None
     origin: PinnedFile | None = None
     editable: bool = False
 
     @property
     def integrity(self) -> Integrity:
         """Whether the code is what the release contains."""
-        if self.comparison is None or not self.comparison.complete or self.editable:
+        if self.editable:
+            return Integrity.EDITABLE
+        if not self.recorded or (self.comparison and self.comparison.had_nothing_to_compare):
+            return Integrity.STATED
+        if self.comparison is None or not self.comparison.complete:
             return Integrity.UNKNOWN
         if self.replaced:
             return Integrity.REPLACED
@@ -71,6 +88,7 @@ class Installed:
             version=self.version,
             files=(self.origin,) if self.origin else (),
             integrity=self.integrity,
+            code=self.code,
             how=self.told(),
             evidence=(evidence,),
         )
@@ -79,28 +97,37 @@ class Installed:
         """How it is known what it is, in words."""
         if self.editable:
             return "editable: the code lies in a source tree"
-        parts = [self.replaced] if self.replaced else []
+        parts = (
+            [f"its code is that of {self.code}"] if self.code not in (None, self.version) else []
+        )
+        parts.append(self.replaced)
         parts.append(self.comparison.told() if self.comparison else "")
         parts.append(self.problem)
         return "; ".join(part for part in parts if part)
 
 
 def find_installed(
-    site: Site, project: str, reference: Record | None, stop: threading.Event
+    site: Site, project: str, reference: Released | None, stop: threading.Event
 ) -> Iterator[Installed]:
     """Read every distribution of the project in one directory.
 
     Args:
         site: the directory.
         project: normalised name.
-        reference: RECORD of the broken wheel as it was released; None if there is none.
+        reference: the broken wheel as it was released; None if there is none.
         stop: set when the work is no longer wanted.
     """
-    for name in site.names:
-        parts = _INFO.match(name)
-        if parts is None or normalise_project(parts["name"]) != project:
-            continue
-        yield _read(site, name, parts["version"], reference, stop)
+    code = _code_of(site, reference, stop) if reference else None
+    ours = [
+        (name, parts["version"])
+        for name in site.names
+        if (parts := _INFO.match(name)) and normalise_project(parts["name"]) == project
+    ]
+    for name, version in ours:
+        yield _read(site, name, version, reference, code, stop)
+    if code is not None and not ours:
+        how = "the files of the release, copied here without its metadata"
+        yield Installed(info=site.path, version=None, recorded=False, code=code, problem=how)
     for link, tree in links_of(site, project):
         trees = (
             list(find_installed(tree, project, None, stop)) if tree and not _is_link(tree) else []
@@ -115,26 +142,52 @@ def _is_link(tree: Site) -> bool:
     return any(name.endswith(".egg-link") for name in tree.names)
 
 
+def _code_of(site: Site, reference: Released, stop: threading.Event) -> str | None:
+    """The version of a release, if every file of its code is here."""
+    found = compare(reference.code, site.path, site.path, stop)
+    return reference.version if found.is_all_the_same else None
+
+
 def _read(
-    site: Site, name: str, version: str | None, reference: Record | None, stop: threading.Event
+    site: Site,
+    name: str,
+    named: str | None,
+    reference: Released | None,
+    code: str | None,
+    stop: threading.Event,
 ) -> Installed:
     info = site.path / name
     stated, problem = _version(info)
     origin, editable = _origin(info)
+    record: Record = {}
+    found: Comparison | None = None
+    recorded = True
     try:
         record = read_record(info)
-        found: Comparison | None = compare(record, site.path, site.root, stop)
+        found = compare(record, site.path, site.root, stop)
+    except RecordMissing as error:
+        recorded, problem = False, problem or str(error)
     except NoRecord as error:
-        record, found, problem = {}, None, problem or str(error)
+        problem = problem or str(error)
+    version = stated or named
+    is_same = reference is not None and _is_same_version(version, reference.version)
     return Installed(
         info=info,
-        version=stated or version,
+        version=version,
         comparison=found,
+        recorded=recorded,
         problem=problem,
-        replaced=_difference(record, reference) if record and reference else "",
+        replaced=_difference(record, reference.code) if reference and is_same and record else "",
+        # An egg brings its code along; of a source tree the site has none.
+        code=None if editable or name.endswith(".egg") else code,
         origin=origin,
         editable=editable,
     )
+
+
+def _is_same_version(one: str | None, other: str) -> bool:
+    version = parse_version(other)
+    return version is not None and one is not None and parse_version(one) == version
 
 
 def _version(info: Path) -> tuple[str | None, str]:
@@ -183,14 +236,12 @@ def _hashes(stated: dict[str, object]) -> dict[str, str]:
     return {str(k): str(v).lower() for k, v in found.items() if isinstance(v, str)}
 
 
-def _difference(record: Record, reference: Record) -> str:
+def _difference(record: Record, released: Record) -> str:
     """How an installed RECORD differs from the wheel's, which it was made from."""
-    # What an installer moves (`….data/scripts/…`) or writes itself is not compared.
-    wanted = {n: d for n, d in reference.items() if ".data/" not in n and ".dist-info/" not in n}
-    different = sorted(name for name, digest in wanted.items() if record.get(name) != digest)
+    different = sorted(name for name, digest in released.items() if record.get(name) != digest)
     if not different:
         return ""
     return (
-        f"its RECORD is not the release's: {len(different)} of {len(wanted)} files differ "
+        f"its RECORD is not the release's: {len(different)} of {len(released)} files differ "
         f"({different[0][:120]})"
     )

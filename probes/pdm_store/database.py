@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from auditor.errors import ProbeError
 from probes.http_stores.disk import opened
 from probes.kit.disk import NotReadable
 
-__all__ = ["Unusable", "copied"]
+__all__ = ["Unusable", "copied", "in_memory"]
 
 _CHUNK_BYTES = 2**22
 _TRIES = 4
@@ -28,6 +29,12 @@ _SPARE_BYTES = 2**28
 # A row is one chunk of a body, which hishel makes of what it reads from the network at once.
 _MAX_ROW_BYTES = 2**28
 _STEPS_BETWEEN_LOOKS = 100_000
+# Where a database says whether it is in WAL mode, which none in memory can be.
+# https://www.sqlite.org/fileformat.html (file format version numbers)
+_HEADER = struct.Struct(
+    ">16xH10xI68x"
+)  # size of a page, where 1 stands for 65,536; number of pages
+_MODES, _WAL, _NO_WAL = slice(18, 20), b"\x02\x02", b"\x01\x01"
 
 _State = tuple[tuple[int, int, int] | None, ...]
 
@@ -62,6 +69,36 @@ def copied(path: Path, stop: threading.Event) -> Iterator[tuple[sqlite3.Connecti
             raise Unusable(f"SQLite cannot read it: {error}") from error
         finally:
             connection.close()
+
+
+@contextmanager
+def in_memory(content: bytes, stop: threading.Event) -> Iterator[sqlite3.Connection]:
+    """Open a database that was read as a whole, such as one in an archive. There is no log to it.
+
+    Raises:
+        Unusable: see there.
+    """
+    _check_whole(content)
+    connection = sqlite3.connect(":memory:")
+    try:
+        if content[_MODES] == _WAL:
+            content = content[: _MODES.start] + _NO_WAL + content[_MODES.stop :]
+        connection.deserialize(content)
+        _restrain(connection, stop)
+        yield connection
+    except (sqlite3.Error, UnicodeError, OverflowError) as error:
+        raise Unusable(f"SQLite cannot read it: {error}") from error
+    finally:
+        connection.close()
+
+
+def _check_whole(content: bytes) -> None:
+    """SQLite takes a database that was cut behind a page for a smaller one."""
+    if len(content) < _HEADER.size:
+        raise Unusable("it is cut short, or no database")
+    page_bytes, pages = _HEADER.unpack_from(content)
+    if len(content) < pages * (page_bytes if page_bytes > 1 else 2**16):
+        raise Unusable("it is cut short")
 
 
 def _copy(path: Path, target: Path, stop: threading.Event) -> bool:

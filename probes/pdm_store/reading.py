@@ -29,7 +29,7 @@ from probes.pdm_store.answers import Answer, read_answers
 from probes.pdm_store.database import copied
 from probes.pdm_store.freshness import expires_at
 
-__all__ = ["LAYOUT", "read_cache"]
+__all__ = ["LAYOUT", "find_files", "read_cache"]
 
 _HTTP, _PACKAGES, _WHEELS = "http", "packages", "wheels"
 # Of these, only the first three hold bytes of releases.
@@ -103,15 +103,27 @@ def _read_answer(
 ) -> None:
     found = CacheReading()
     try:
-        Recogniser(incident, stop).recognise(_stored(place, answer), found)
+        find_files(place, answer, incident, found, stop)
     except Unsearched:
         reading.note("archives too large to be searched to their end", answer.id, hides=True)
-    told = [_told(file, answer) for file in found.files]
-    ids |= {file.key: answer.id for file in told}
+    ids |= {file.key: answer.id for file in found.files}
     pages += _pages(answer, found.pages, incident)
-    found.files[:] = told
     found.metadata = {f"{place}, {redact_url(answer.url)}": v for v in found.metadata.values()}
     reading.add([found])
+
+
+def find_files(
+    place: str, answer: Answer, incident: Incident, found: CacheReading, stop: threading.Event
+) -> None:
+    """Write down what one answer is of the project, or of a broken artifact.
+
+    Raises:
+        Unsearched: it is an archive that is too large to be searched.
+    """
+    try:
+        Recogniser(incident, stop).recognise(_stored(place, answer), found)
+    finally:
+        found.files[:] = [_told(file, answer) for file in found.files]
 
 
 def _stored(place: str, answer: Answer) -> Stored:

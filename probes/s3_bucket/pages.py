@@ -321,6 +321,7 @@ class IndexPages:
                     expected="an index made anew after each upload and deletion",
                     observed=f"no object for {told}",
                     evidence=pages,
+                    undeliverable=tuple(c.filename for c in missing),
                 )
             )
         names = [key.rpartition("/")[2] for key in unlisted]

@@ -103,7 +103,7 @@ def test_nothing_recognised_is_said_and_not_called_clean(tmp_path: Path, run: Ru
     assert [(row["name"], row["status"]) for row in document["locations"]] == [
         ("not looked into", "unknown")
     ]
-    assert "nothing was recognised" in done.err
+    assert "nothing was recognised in 1 directory and 0 files" in done.err
     assert report.exists()
     assert run("scan", str(tmp_path), *QUESTION, "--exit-zero").code == 0
 
@@ -347,6 +347,25 @@ def test_two_places_of_one_name_are_told_apart(tmp_path: Path, run: Run) -> None
     done = run("scan", str(tmp_path), *QUESTION, "--format", "json")
     names = [row["name"] for row in json.loads(done.out)["locations"]]
     assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize(
+    ("tops", "names"),
+    [
+        (["."], ["lockfile a/requirements.txt", "lockfile b/same/requirements.txt"]),
+        (["b"], ["lockfile same/requirements.txt"]),
+        (["a", "b"], ["lockfile a/requirements.txt", "lockfile b/same/requirements.txt"]),
+        (["a/requirements.txt"], ["lockfile requirements.txt"]),
+    ],
+)
+def test_a_place_is_called_by_its_path_from_where_the_scan_began(
+    tmp_path: Path, run: Run, tops: list[str], names: list[str]
+) -> None:
+    for directory in ("a", "b/same"):
+        (tmp_path / directory).mkdir(parents=True)
+        (tmp_path / directory / "requirements.txt").write_text("brokenpkg==1.2.3\n")
+    done = run("scan", *(str(tmp_path / top) for top in tops), *QUESTION, "--format", "json")
+    assert [row["name"] for row in json.loads(done.out)["locations"]] == names
 
 
 def test_pips_cache_is_recognised(tmp_path: Path) -> None:

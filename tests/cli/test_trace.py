@@ -12,7 +12,7 @@ import pytest
 
 from auditor.lab.story import BROKEN, PROJECT
 from auditor.lab.world import World
-from auditor.model import HeldState, Observation, Outcome
+from auditor.model import HeldState, Integrity, Observation, Outcome, Pin, PinState
 from auditor.tracing import Bytes, Copy, Trace, trace
 from tests.verdict.stage import FIX, held, location, observe, page, source
 
@@ -174,6 +174,39 @@ def test_a_digest_alone_is_searched_for_under_each_project_of_the_configuration(
     digest = hashlib.sha256(wheel_of(world, tmp_path).read_bytes()).hexdigest()
     found = traced(run, f"sha256:{digest}", "--config", config, *places("fresh-mirror"))
     assert (found["fresh-mirror"]["lists"], found["fresh-mirror"]["rank"]) == ("same bytes", 1)
+
+
+def test_a_digest_alone_is_named_by_the_place_that_has_it_and_then_asked_for_everywhere(
+    run: Run, world: World, places: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    wheel = wheel_of(world, tmp_path)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "lock").mkdir()
+    (tmp_path / "lock/requirements.txt").write_text(f"{PROJECT}=={BROKEN}\n")
+    found = traced(
+        *(run, f"sha256:{digest}", *places("tampered-mirror", "fresh-mirror")),
+        *("--location", f"wheels:wheelhouse={tmp_path}"),
+        *("--location", f"lock:lockfile={tmp_path / 'lock/requirements.txt'}"),
+    )
+    assert found["fresh-mirror"]["lists"] == "same bytes"
+    assert found["tampered-mirror"]["lists"] == "other bytes"
+    assert found["lock"]["forced_by"] != []
+    assert wheel.name in str(found[""]["copy"])
+
+
+def test_an_environment_with_code_that_nobody_knows_may_have_any_version(tmp_path: Path) -> None:
+    pin = Pin(
+        where="site-packages/x",
+        state=PinState.INSTALLED,
+        version="1.2.4",
+        integrity=Integrity.PATCHED,
+    )
+    seen = observe("cache", pins=(pin,), holdings=(held(HeldState.HELD, "1.2.4"),))
+    (place,) = told(replace(seen, holdings_complete=True)).places
+    assert place.holds is Bytes.UNKNOWN
+    code = replace(seen, holdings_complete=True, pins=(replace(pin, code=BROKEN),))
+    (place,) = told(code).places
+    assert place.forced_by == ("site-packages/x",)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from auditor.releasing import _stated
-from probes.installed.record import NoRecord, record_of_wheel
+from probes.installed.record import NoRecord, released_in
 from probes.kit.distribution import Unreadable, read_metadata
 
 pytestmark = pytest.mark.slow
@@ -40,13 +40,13 @@ def test_a_wrong_byte_anywhere_is_damage_at_worst(method: int, tmp_path: Path) -
     whole = wheel(method)
     path = tmp_path / "a-1-py3-none-any.whl"
     path.write_bytes(whole)
-    assert record_of_wheel(path)
+    assert released_in(path, "a").record
     assert read_metadata(path, threading.Event()).version == "1"
     for at in range(len(whole)):
         for flip in (0x01, 0xFF):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
             with suppress(NoRecord):
-                record_of_wheel(path)
+                released_in(path, "a")
             with suppress(Unreadable):
                 read_metadata(path, threading.Event())
             _stated(path)

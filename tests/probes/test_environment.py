@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+import zipfile
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -37,11 +43,22 @@ def wheel(directory: Path, version: str) -> Path:
     return path
 
 
-def install(site: Path, source: Path) -> None:
-    """Let pip lay a wheel out, as it does in any environment."""
-    command = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "install"]
-    command += ["--quiet", "--no-deps", "--no-index", "--no-compile", "--target", str(site)]
-    subprocess.run([*command, "--upgrade", str(source)], check=True, timeout=60)
+@lru_cache
+def laid_out(version: str) -> Mapping[str, bytes]:
+    """What pip itself lays out for a release, by path; asked once, as pip takes its time."""
+    with TemporaryDirectory() as name:
+        source, target = wheel(Path(name), version), Path(name, "site")
+        command = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check"]
+        command += ["install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
+        subprocess.run([*command, "--target", str(target), str(source)], check=True, timeout=60)
+        files = [path for path in target.rglob("*") if path.is_file()]
+        return {path.relative_to(target).as_posix(): path.read_bytes() for path in files}
+
+
+def install(site: Path, version: str) -> None:
+    for name, content in laid_out(version).items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_bytes(content)
 
 
 @pytest.fixture
@@ -62,7 +79,7 @@ def info(site: Path, version: str) -> Path:
 async def test_an_installed_release_is_found_from_every_path(
     look: Look, site: Path, tmp_path: Path
 ) -> None:
-    install(site, wheel(tmp_path, "1.2.3"))
+    install(site, "1.2.3")
     for path in (site, tmp_path / "venv", f"{tmp_path}/v*"):
         seen = await look(path)
         (pin,) = seen.pins
@@ -80,7 +97,7 @@ async def test_an_installed_release_is_found_from_every_path(
 async def test_code_mended_in_place_is_told_from_the_original(
     look: Look, site: Path, tmp_path: Path
 ) -> None:
-    install(site, wheel(tmp_path, "1.2.3"))
+    install(site, "1.2.3")
     module = a_module(site)
     module.write_text(module.read_text() + "\n# mended\n")
     (pin,) = (await look(site)).pins
@@ -91,24 +108,207 @@ async def test_code_mended_in_place_is_told_from_the_original(
 async def test_code_replaced_under_its_number_is_told_by_the_released_wheel(
     look: Look, site: Path, tmp_path: Path
 ) -> None:
-    install(site, wheel(tmp_path, "1.2.2"))
+    install(site, "1.2.2")
     renamed = info(site, "1.2.2").rename(info(site, "1.2.3"))
     for path in (renamed / "METADATA", renamed / "RECORD"):
         path.write_text(path.read_text().replace("1.2.2", "1.2.3"))
     reference = wheel(tmp_path, "1.2.3")
     (pin,) = (await look(site, reference=str(reference))).pins
     assert (pin.version, pin.integrity) == ("1.2.3", Integrity.REPLACED)
-    install(site, reference)
+    install(site, "1.2.3")
     (pin,) = (await look(site, reference=str(reference))).pins
     assert pin.integrity is Integrity.INTACT
+
+
+def rename_as(site: Path, version: str, wanted: str) -> None:
+    """Let the metadata and its RECORD, to the last digest, say another version."""
+    renamed = info(site, version).rename(info(site, wanted))
+    metadata = renamed / "METADATA"
+    metadata.write_text(metadata.read_text().replace(version, wanted))
+    digest = base64.urlsafe_b64encode(hashlib.sha256(metadata.read_bytes()).digest()).rstrip(b"=")
+    rows = (renamed / "RECORD").read_text().replace(version, wanted).splitlines()
+    (renamed / "RECORD").write_text(
+        "".join(
+            f"{row.split(',')[0]},sha256={digest.decode()},\n" if "METADATA," in row else f"{row}\n"
+            for row in rows
+        )
+    )
+
+
+async def test_the_broken_code_under_the_number_of_the_fix_is_told_by_the_released_wheel(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, "1.2.3")
+    rename_as(site, "1.2.3", "1.2.4")
+    (pin,) = (await look(site)).pins
+    assert (pin.version, pin.code, pin.integrity) == ("1.2.4", None, Integrity.INTACT)
+    seen = await look(site, reference=str(wheel(tmp_path, "1.2.3")))
+    (pin,) = seen.pins
+    assert (pin.version, pin.code, pin.integrity) == ("1.2.4", "1.2.3", Integrity.INTACT)
+    assert "its code is that of 1.2.3" in pin.how
+    assert [h.version for h in seen.holdings] == ["1.2.3"]
+
+
+async def test_the_fix_is_not_accused_of_being_another_release_than_the_reference(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, "1.2.4")
+    (pin,) = (await look(site, reference=str(wheel(tmp_path, "1.2.3")))).pins
+    assert (pin.version, pin.code, pin.integrity) == ("1.2.4", None, Integrity.INTACT)
+
+
+async def test_broken_code_copied_over_the_fix_is_told_with_and_without_the_released_wheel(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, "1.2.4")
+    with zipfile.ZipFile(wheel(tmp_path, "1.2.3")) as released:
+        released.extractall(site, [n for n in released.namelist() if ".dist-info/" not in n])
+    (pin,) = (await look(site)).pins
+    assert (pin.version, pin.code, pin.integrity) == ("1.2.4", None, Integrity.PATCHED)
+    (pin,) = (await look(site, reference=str(tmp_path / wheel(tmp_path, "1.2.3").name))).pins
+    assert (pin.version, pin.code, pin.integrity) == ("1.2.4", "1.2.3", Integrity.PATCHED)
+
+
+async def test_code_without_metadata_is_found_by_the_released_wheel(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, "1.2.3")
+    shutil.rmtree(info(site, "1.2.3"))
+    assert (await look(site)).outcome is Outcome.ABSENT
+    seen = await look(site, reference=str(wheel(tmp_path, "1.2.3")))
+    (pin,) = seen.pins
+    assert (pin.version, pin.code, seen.outcome) == (None, "1.2.3", Outcome.OBSERVED)
+    assert seen.holdings_complete is True
+
+
+async def test_a_reference_of_another_project_or_none_is_said_and_compared_with_nothing(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, "1.2.3")
+    artifact, _ = build_release("otherpkg", "1.2.3")
+    other = tmp_path / artifact.filename
+    other.write_bytes(artifact.content)
+    for reference in (other, tmp_path / "gone.whl", site):
+        seen = await look(site, reference=str(reference))
+        assert any("nothing is compared with the release" in note for note in seen.notes)
+        assert seen.pins[0].integrity is Integrity.INTACT
+
+
+def remove(site: Path, *names: str) -> None:
+    for name in names:
+        place = site / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+
+def keep(site: Path, ending: str) -> None:
+    """Remove everything whose name does not end so."""
+    remove(site, *(path.name for path in site.iterdir() if not path.name.endswith(ending)))
+
+
+def record_more(site: Path, version: str, **contents: str) -> None:
+    """Add files to a release that is installed, as if it had brought them."""
+    for name, content in contents.items():
+        path = site / name.replace("__dot__", ".").replace("__in__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest())
+        relative = path.relative_to(site).as_posix()
+        with (info(site, version) / "RECORD").open("a") as record:
+            record.write(f"{relative},sha256={digest.rstrip(b'=').decode()},{len(content)}\n")
+
+
+@pytest.mark.parametrize(
+    ("removed", "integrity"),
+    [
+        ("brokenpkg/tests", Integrity.INTACT),  # as images are made smaller
+        ("brokenpkg/notes.txt", Integrity.INTACT),
+        ("brokenpkg/more.py", Integrity.PATCHED),  # something else may stand in for it
+        ("brokenpkg-1.2.4.dist-info/METADATA", Integrity.PATCHED),
+    ],
+)
+async def test_what_was_removed_counts_where_something_else_may_stand_in_for_it(
+    look: Look, site: Path, tmp_path: Path, removed: str, integrity: Integrity
+) -> None:
+    install(site, "1.2.4")
+    (site / "brokenpkg").mkdir(exist_ok=True)
+    files = {
+        "brokenpkg__in__tests__in__test_it__dot__py": "assert True\n",
+        "brokenpkg__in__notes__dot__txt": "notes\n",
+        "brokenpkg__in__more__dot__py": "more = 1\n",
+    }
+    record_more(site, "1.2.4", **files)
+    remove(site, removed)
+    (pin,) = (await look(site)).pins
+    assert pin.integrity is integrity
+    assert "removed" in pin.how or "missing" in pin.how
+
+
+async def test_metadata_of_which_no_code_is_left_says_nothing_of_what_runs(
+    look: Look, site: Path
+) -> None:
+    install(site, "1.2.4")
+    keep(site, ".dist-info")
+    (pin,) = (await look(site)).pins
+    assert pin.integrity is Integrity.PATCHED
+
+
+async def test_a_launcher_that_names_its_interpreter_anew_is_no_other_code(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, "1.2.4")
+    launcher = tmp_path / "venv/bin/brokenpkg"
+    launcher.parent.mkdir()
+    launcher.write_text("#!/new/place/bin/python\n")
+    with (info(site, "1.2.4") / "RECORD").open("a") as record:
+        record.write("../../../bin/brokenpkg,sha256=AAAA,7\n")
+    (pin,) = (await look(site)).pins
+    assert (pin.integrity, "rewritten" in pin.how) == (Integrity.INTACT, True)
+
+
+@pytest.mark.parametrize(
+    "record", ["", "brokenpkg/__init__.py,,\n", "../../../../../../x,sha256=aa,1\n"]
+)
+async def test_a_record_that_lists_nothing_to_compare_tells_as_little_as_none(
+    look: Look, site: Path, tmp_path: Path, record: str
+) -> None:
+    install(site, "1.2.4")
+    (info(site, "1.2.4") / "RECORD").write_text(record)
+    (pin,) = (await look(site)).pins
+    assert (pin.integrity, pin.how) == (
+        Integrity.STATED,
+        "its RECORD lists no file with a digest",
+    )
+
+
+async def test_digests_in_hexadecimal_as_debian_writes_them_are_read(
+    look: Look, site: Path
+) -> None:
+    install(site, "1.2.4")
+    module = a_module(site)
+    digest = hashlib.sha256(module.read_bytes()).hexdigest()
+    (info(site, "1.2.4") / "RECORD").write_text(f"{module.name},sha256={digest},1\n")
+    (pin,) = (await look(site)).pins
+    assert pin.integrity is Integrity.INTACT
+    module.write_text("other = 1\n")
+    (pin,) = (await look(site)).pins
+    assert pin.integrity is Integrity.PATCHED
+
+
+async def test_a_distribution_of_the_systems_packager_has_no_record(
+    look: Look, site: Path, tmp_path: Path
+) -> None:
+    install(site, "1.2.4")
+    (info(site, "1.2.4") / "RECORD").unlink()
+    (pin,) = (await look(site)).pins
+    assert (pin.integrity, "no RECORD" in pin.how) == (Integrity.STATED, True)
 
 
 async def test_metadata_left_behind_is_not_the_code_that_runs(
     look: Look, site: Path, tmp_path: Path
 ) -> None:
-    install(site, wheel(tmp_path, "1.2.3"))
+    install(site, "1.2.3")
     kept = info(site, "1.2.3").rename(tmp_path / "kept")
-    install(site, wheel(tmp_path, "1.2.4"))
+    install(site, "1.2.4")
     kept.rename(info(site, "1.2.3"))
     seen = await look(site)
     states = {pin.version: pin.state for pin in seen.pins}
@@ -120,7 +320,7 @@ async def test_metadata_left_behind_is_not_the_code_that_runs(
 async def test_the_metadata_counts_not_the_name_of_its_directory(
     look: Look, site: Path, tmp_path: Path
 ) -> None:
-    install(site, wheel(tmp_path, "1.2.3"))
+    install(site, "1.2.3")
     info(site, "1.2.3").rename(info(site, "9.9"))
     (pin,) = (await look(site)).pins
     assert pin.version == "1.2.3"
@@ -130,7 +330,7 @@ async def test_old_and_unnormalised_layouts_are_found(look: Look, site: Path) ->
     egg = site / "BrokenPkg-1.2.3-py3.11.egg-info"
     egg.write_text("Metadata-Version: 1.1\nName: BrokenPkg\nVersion: 1.2.3\n")
     (pin,) = (await look(site)).pins
-    assert (pin.version, pin.integrity) == ("1.2.3", Integrity.UNKNOWN)
+    assert (pin.version, pin.integrity) == ("1.2.3", Integrity.STATED)
 
 
 async def test_another_project_with_a_similar_name_is_not_ours(look: Look, site: Path) -> None:
@@ -159,7 +359,7 @@ async def test_a_version_that_nobody_states_forbids_clean(look: Look, site: Path
 async def test_a_hostile_record_is_never_trusted_nor_fatal(
     look: Look, site: Path, tmp_path: Path, record: str
 ) -> None:
-    install(site, wheel(tmp_path, "1.2.3"))
+    install(site, "1.2.3")
     os.mkfifo(site / "pipe")
     (info(site, "1.2.3") / "RECORD").write_text(record)
     (pin,) = (await look(site)).pins
@@ -174,7 +374,7 @@ async def test_nothing_is_read_as_absent_where_nothing_was_read(look: Look, tmp_
 
 
 async def test_an_editable_install_is_told(look: Look, site: Path, tmp_path: Path) -> None:
-    install(site, wheel(tmp_path, "1.2.3"))
+    install(site, "1.2.3")
     stated = '{"url": "file:///src/brokenpkg", "dir_info": {"editable": true}}'
     (info(site, "1.2.3") / "direct_url.json").write_text(stated)
     (pin,) = (await look(site)).pins
@@ -185,7 +385,7 @@ async def test_an_editable_install_is_told(look: Look, site: Path, tmp_path: Pat
 async def test_credentials_in_direct_url_never_get_out(
     look: Look, site: Path, tmp_path: Path
 ) -> None:
-    install(site, wheel(tmp_path, "1.2.3"))
+    install(site, "1.2.3")
     stated = '{"url": "https://me:cAnary-42@host.example/brokenpkg-1.2.3-py3-none-any.whl"}'
     (info(site, "1.2.3") / "direct_url.json").write_text(stated)
     assert "cAnary-42" not in repr(await look(site))
@@ -193,7 +393,7 @@ async def test_credentials_in_direct_url_never_get_out(
 
 async def test_a_system_wide_addition_is_mentioned(look: Look, site: Path, tmp_path: Path) -> None:
     (tmp_path / "venv/pyvenv.cfg").write_text("include-system-site-packages = true\n")
-    install(site, wheel(tmp_path, "1.2.4"))
+    install(site, "1.2.4")
     assert any("system" in note for note in (await look(tmp_path / "venv")).notes)
 
 

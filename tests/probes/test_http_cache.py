@@ -253,7 +253,11 @@ async def test_where_the_canary_is_not_answered_as_it_should_be_no_file_is_asked
         (Front(SQUID, (504, SQUIDS_504), (200, {**SQUID, "Age": "9"})), HeldState.HELD),
         (Front({}, (504, APACHES_504), (504, APACHES_504)), HeldState.NOT_HELD),
         (Front({}, (504, APACHES_504), (200, {**APACHES_504, "Age": "0"})), HeldState.HELD),
+        # A refusal that it keeps is in the place of the bytes.
+        (Front(SQUID, (504, SQUIDS_504), (404, {**SQUID, "Age": "9"})), HeldState.NOT_HELD),
+        (Front({}, (504, APACHES_504), (410, {**APACHES_504, "Age": "0"})), HeldState.NOT_HELD),
         # Not from what it keeps: it went and fetched it, whatever it is.
+        (Front(SQUID, (504, SQUIDS_504), (404, SQUID)), HeldState.UNKNOWN),
         (Front(SQUID, (504, SQUIDS_504), (200, SQUID)), HeldState.UNKNOWN),
         (Front({}, (504, APACHES_504), (200, APACHES_504)), HeldState.UNKNOWN),
     ],
@@ -271,6 +275,39 @@ async def test_a_recognised_cache_is_asked_by_its_own_safe_question(
     if state is HeldState.NOT_HELD:  # asked in each way in which installers ask
         codings = [a.headers["Accept-Encoding"] for a in asked[1:]]
         assert codings == ["identity", "Identity", "gzip, deflate"]
+
+
+@pytest.mark.parametrize(
+    ("lists_fix", "file", "asked", "codes"),
+    [
+        # Of a source that is not known to list the fix, no cache is asked for it.
+        (None, (404, {**SQUID, "Age": "9"}), 0, []),
+        (False, (404, {**SQUID, "Age": "9"}), 0, []),
+        (True, (404, {**SQUID, "Age": "9"}), 1, ["kept-refusal"]),
+        (True, (504, SQUIDS_504), 3, []),
+        (True, (200, {**SQUID, "Age": "9"}), 3, []),
+        # It went and asked above: nothing more is asked.
+        (True, (404, SQUID), 0, ["no-safe-probe"]),
+    ],
+)
+async def test_a_refusal_that_is_kept_for_the_fix_is_told_of_once_the_source_lists_it(
+    lists_fix: bool | None,
+    file: tuple[int, dict[str, str]],
+    asked: int,
+    codes: list[str],
+    serve: Serve,
+    assign: MakeAssignment,
+) -> None:
+    server = await serve(Front(SQUID, (504, SQUIDS_504), file))  # type: ignore[arg-type]  # a callable object
+    work = assign(f"{server.url}/simple/", kind="http-cache")
+    source = SourceFacts(name="source", lists_fix=lists_fix)
+    found = await KIND.observe(replace(work, source=source))
+
+    assert sum("1.2.4" in name for name in heads(server)) == asked
+    assert [hint.code for hint in found.hints] == codes
+    if codes == ["kept-refusal"]:
+        assert found.hints[0].observed == "404 for brokenpkg-1.2.4-py3-none-any.whl"
+        assert {r.touch for r in found.requests[-asked:]} == {Touch.INERT}
 
 
 async def test_a_foreign_answer_ends_the_questions_for_all_files(

@@ -42,6 +42,8 @@ OTHER = "0" * 64
 
 def entry(version: str | None = "1.2.3", **facts: object) -> Pin:
     known = {"where": "uv.lock:7", "state": PinState.FORCED, "version": version}
+    if facts.get("state") is PinState.INSTALLED:
+        known["integrity"] = Integrity.INTACT
     return Pin(**{**known, **facts})
 
 
@@ -176,6 +178,56 @@ def test_a_digest_without_a_name_accuses_nobody() -> None:
 def test_code_that_is_not_the_releases_is_told(integrity: Integrity) -> None:
     found = judged(entry(state=PinState.INSTALLED, integrity=integrity, how="2 files differ"))
     assert f"code-{integrity.value}" in codes(found)
+    assert found.status is Status.PINNED
+
+
+@pytest.mark.parametrize(
+    ("integrity", "code"),
+    [
+        (Integrity.PATCHED, "code-patched"),
+        (Integrity.REPLACED, "code-replaced"),
+        (Integrity.EDITABLE, "code-editable"),
+        (Integrity.UNKNOWN, "code-unread"),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.2.4", "1.2.2", "3.0"])
+def test_code_that_nobody_knows_is_not_clean_whatever_its_metadata_says(
+    integrity: Integrity, code: str, version: str
+) -> None:
+    installed = entry(version, state=PinState.INSTALLED, integrity=integrity, how="1 changed")
+    found = judged(installed)
+    assert (found.status, codes(found)) == (Status.UNKNOWN, {code})
+    assert found.broken.held is HeldState.UNKNOWN
+    # Hidden behind code that is whole, nothing imports it.
+    whole = entry("1.2.4", state=PinState.INSTALLED)
+    assert judged(replace(installed, state=PinState.SHADOWED), whole).status is Status.CLEAN
+
+
+@pytest.mark.parametrize("integrity", [Integrity.INTACT, Integrity.STATED])
+def test_code_that_nothing_contradicts_is_what_its_metadata_says(integrity: Integrity) -> None:
+    installed = entry("1.2.4", state=PinState.INSTALLED, integrity=integrity)
+    assert judged(installed).status is Status.CLEAN
+
+
+@pytest.mark.parametrize("integrity", list(Integrity))
+@pytest.mark.parametrize("version", ["1.2.4", "1.2.2", None])
+def test_the_code_of_the_broken_release_is_pinned_whatever_its_metadata_says(
+    integrity: Integrity, version: str | None
+) -> None:
+    installed = entry(version, state=PinState.INSTALLED, integrity=integrity, code="1.2.3")
+    found = judged(installed, holdings=(held(HeldState.HELD),))
+    assert (found.status, found.reasons[0].code) == (Status.PINNED, "pinned")
+    assert "the code of 1.2.3" in found.reasons[0].observed
+
+
+def test_code_that_is_known_to_be_that_of_another_release_is_clean() -> None:
+    installed = entry(None, state=PinState.INSTALLED, integrity=Integrity.STATED, code="1.2.4")
+    assert judged(installed).status is Status.CLEAN
+
+
+def test_what_was_installed_from_the_broken_file_is_pinned_whatever_it_calls_itself() -> None:
+    file = PinnedFile(hashes={"sha256": BROKEN.hashes["sha256"]})
+    found = judged(entry("1.2.4", state=PinState.INSTALLED, files=(file,)))
     assert found.status is Status.PINNED
 
 
