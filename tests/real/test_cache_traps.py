@@ -24,8 +24,10 @@ from auditor.lab.drive.caches.nginx import NginxCache
 from auditor.lab.drive.caches.origin import Lifetime
 from auditor.lab.drive.caches.squid import SquidCache
 from auditor.lab.drive.caches.varnish import VarnishCache
+from auditor.lab.drive.clients import Job, PipClient, RealClient, UvClient
 from auditor.lab.drive.steps import Step
 from auditor.model import (
+    FixChosen,
     HeldState,
     Incident,
     LagState,
@@ -35,6 +37,7 @@ from auditor.model import (
     Role,
     SettingValue,
     Status,
+    Touch,
     Vantage,
     Verdict,
     View,
@@ -54,6 +57,9 @@ FRONTS: dict[str, type[CachingFront]] = {
 }
 
 RealProgram = Callable[[str], Path]
+
+# Settings of the audit; None: all that the operator of the cache would name.
+AS_OPERATOR_AND_FROM_AFAR: tuple[dict[str, SettingValue] | None, ...] = (None, {})
 
 
 @pytest.fixture
@@ -104,6 +110,9 @@ async def test_squid_brings_purged_variants_back_and_the_audit_sees_them(
         assert {"split-view", "stale-page", "serial-behind"} <= codes(verdict)
         assert serials(observation)[View.PIP] == new.serial
         assert serials(observation)[View.UV] == old.serial
+        for view in View:  # it made no zombie, and buried none
+            assert (await world.page(squid, view)).serial == serials(observation)[view]
+        assert "PURGE" not in {request.method for request in observation.requests}
         # The operator's way, which is the printed one: each variant is replaced.
         squid.clients = tuple(CLIENTS.values())
         await squid.refresh()
@@ -134,16 +143,25 @@ async def test_variants_that_nobody_was_given_yet_are_found_on_squids_disk(
         assert again.serial != serials(observation)[View.PIP]
 
 
+async def kept_by(nginx: NginxCache, count: int) -> list[Path]:
+    """Return the files of the page's variants, which nginx may write after the client's answer."""
+    async with asyncio.timeout(20):
+        while len(kept := nginx.files_of(nginx.page_path)) < count:  # noqa: ASYNC110  # a cache wakes nobody
+            await asyncio.sleep(0.02)
+    return kept
+
+
 async def test_nginx_keeps_the_variants_whose_files_were_not_deleted(
     real_program: RealProgram, directory: Path
 ) -> None:
     """Trap 7: each variant is a file of its own, and all of them have the same KEY line."""
     nginx = NginxCache(command=real_program("nginx"))
     async with world_of(directory, nginx) as world:
+        await world.page(nginx, View.PIP)
+        (first,) = await kept_by(nginx, 1)
         await read_all(world, nginx)
+        kept = await kept_by(nginx, len(View))
         await world.take(Step.FIX_PUBLISHED)
-        kept = nginx.files_of(nginx.page_path)
-        first = min(kept, key=lambda file: file.stat().st_mtime_ns)
         first.unlink()
 
         verdict, observation, _ = await world.audit(nginx)
@@ -186,13 +204,50 @@ async def test_pip_gets_the_old_page_where_uv_gets_the_new_one(
         assert again.serial == old.serial
 
 
+@pytest.mark.real_program("pip", "uv")
+@pytest.mark.parametrize(
+    "program",
+    ["nginx", *(pytest.param(n, marks=pytest.mark.heavy) for n in ("squid", "varnish", "apache"))],
+)
+async def test_real_pip_and_real_uv_are_split_behind_one_proxy_and_the_audit_says_so(
+    program: str, real_program: RealProgram, directory: Path
+) -> None:
+    """Trap 6 with the clients themselves: each with an empty cache, as in a new container."""
+    front = FRONTS[program](command=real_program(program))
+    pip, uv = PipClient(), UvClient(command=real_program("uv"))
+    async with world_of(directory, front, lifetime=Lifetime(vary="Accept")) as world:
+        assert await installed_by(pip, front, directory) == "1.2.3"
+        await world.take(Step.FIX_PUBLISHED)
+
+        verdict, _, _ = await world.audit(front, settings={})
+
+        got = [await installed_by(client, front, directory) for client in (pip, uv)]
+        assert got == ["1.2.3", "1.2.4"]
+        cells = {View.PIP: set[str | None](), View.UV: set[str | None]()}
+        for cell in verdict.selections:
+            if cell.counts and cell.view in cells:
+                cells[cell.view].add(cell.version)
+        assert cells == {View.PIP: {"1.2.3"}, View.UV: {"1.2.4"}}
+        assert verdict.status is Status.EXPOSED
+        assert "split-view" in codes(verdict)
+
+
+async def installed_by(client: RealClient, front: CachingFront, directory: Path) -> str | None:
+    """Install with an empty cache."""
+    with tempfile.TemporaryDirectory(dir=directory) as name:
+        home = Path(name)
+        job = Job(index_url=front.simple_url, cache=home / "cache", directory=home)
+        return await client.install(job)
+
+
 async def test_a_404_for_the_fix_is_not_planted_and_one_that_is_kept_is_found(
     real_program: RealProgram, directory: Path
 ) -> None:
     """Trap 5: who asks for the fix before it is out makes a cache refuse it to everybody."""
     nginx = NginxCache(command=real_program("nginx"), more="proxy_cache_valid 404 1m;")
     async with world_of(directory, nginx) as world:
-        await world.audit(nginx)
+        for settings in AS_OPERATOR_AND_FROM_AFAR:
+            await world.audit(nginx, settings=settings)
         asked = [line.path for line in nginx.access_log()]
         assert not [path for path in asked if world.fixed_wheel.filename in path]
 
@@ -205,6 +260,51 @@ async def test_a_404_for_the_fix_is_not_planted_and_one_that_is_kept_is_found(
         assert (early.status, late.status) == (404, 404)
         assert world.fixed_wheel.filename in told(verdict, "kept-refusal")
         assert "404" in told(verdict, "kept-refusal")
+        # The page lists the fix, every client chooses it, and its installs fail.
+        assert (verdict.status, verdict.fix.chosen) == (Status.BEHIND, FixChosen.ALL)
+        assert world.fixed_wheel.filename in told(verdict, "fix-undelivered")
+
+
+def keeping_refusals(program: str, command: Path) -> CachingFront:
+    """Varnish keeps a 404 for two minutes by itself; squid does so if it is told to."""
+    if program == "varnish":
+        return VarnishCache(command=command, peek=True)
+    clients = tuple(CLIENTS.values())
+    return SquidCache(command=command, clients=clients, more="negative_ttl 2 minutes")
+
+
+@pytest.mark.parametrize("program", ["varnish", "squid"])
+async def test_a_404_for_the_fix_is_found_where_only_asking_tells_and_asking_plants_none(
+    program: str, real_program: RealProgram, directory: Path
+) -> None:
+    """Trap 5 without a disk: a page that lists the fix is no fix if its file is refused."""
+    front = keeping_refusals(program, real_program(program))
+    settings: dict[str, SettingValue] = {"peek": True} if program == "varnish" else {}
+    async with world_of(directory, front) as world:
+        await world.audit(front, settings=settings)
+        asked = [line.path for line in front.access_log()]
+        assert not [path for path in asked if world.fixed_wheel.filename in path]
+
+        early = await world.file(front, world.fixed_wheel)
+        await world.take(Step.FIX_PUBLISHED)
+        await front.refresh()
+        late = await world.file(front, world.fixed_wheel)
+        before = len(world.upstream.artifact_requests())
+        verdict, observation, _ = await world.audit(front, settings=settings)
+
+        assert (early.status, late.status) == (404, 404)
+        assert f"404 for {world.fixed_wheel.filename}" in told(verdict, "kept-refusal")
+        assert len(world.upstream.artifact_requests()) == before
+        assert verdict.status is Status.BEHIND
+        touches = {r.touch for r in observation.requests if r.url.endswith(".whl")}
+        assert touches == {Touch.INERT}
+
+        await front.purge(world.fixed_wheel.path)
+        whole = await world.file(front, world.fixed_wheel)
+        verdict, _, _ = await world.audit(front, settings=settings)
+        assert whole.body == world.fixed_wheel.content
+        assert "kept-refusal" not in codes(verdict)
+        assert verdict.status is Status.ROLLED_FORWARD
 
 
 async def test_no_504_is_planted_in_an_nginx_in_front_of_squid(
@@ -239,6 +339,14 @@ async def test_no_504_is_planted_in_an_nginx_in_front_of_squid(
             assert verdict.status in (Status.UNKNOWN, Status.EXPOSED)
             assert "504" in told(verdict, "kept-refusal")
 
+            # It is kept for the fix's file too, and outlives the day on which the fix comes out.
+            file = f"{nginx.url}{world.fixed_wheel.path}"
+            await world.ask("GET", file, {"Cache-Control": "only-if-cached"})
+            await world.take(Step.FIX_PUBLISHED)
+            verdict, _, _ = await world.audit(nginx)
+            assert (await world.file(nginx, world.fixed_wheel)).status == 504
+            assert f"504 for {world.fixed_wheel.filename}" in told(verdict, "kept-refusal")
+
 
 async def test_an_empty_file_is_not_planted_by_head_and_one_that_is_kept_is_found(
     real_program: RealProgram, directory: Path
@@ -247,9 +355,10 @@ async def test_an_empty_file_is_not_planted_by_head_and_one_that_is_kept_is_foun
     nginx = NginxCache(command=real_program("nginx"), more="proxy_cache_convert_head off;")
     async with world_of(directory, nginx, steps=(Step.WARM, Step.BROKEN)) as world:
         await world.take(Step.FIX_PUBLISHED)
-        await world.audit(nginx)
-        whole = await world.file(nginx, world.wheel)
-        assert whole.body == world.wheel.content
+        for settings in AS_OPERATOR_AND_FROM_AFAR:
+            await world.audit(nginx, settings=settings)
+        for file in (*world.script.releases["1.2.3"], world.script.releases["1.2.4"][1]):
+            assert (await world.file(nginx, file)).body == file.content
 
         await world.file(nginx, world.fixed_wheel, "HEAD")  # somebody's monitoring
         empty = await world.file(nginx, world.fixed_wheel)

@@ -18,13 +18,7 @@ import pytest
 from aiohttp import web
 
 from auditor.contracts import Assignment, Ledger, ProbeKind
-from auditor.lab.artifacts import Artifact
-from auditor.lab.drive.driver import audit_places
 from auditor.lab.drive.process import CompletedRun, run
-from auditor.lab.drive.steps import REFRESHED_AFTER, Script, Step
-from auditor.lab.drive.subject import Place as DrivePlace
-from auditor.lab.drive.upstream import serving
-from auditor.lab.index import EmbeddedIndex
 from auditor.model import (
     Fingerprint,
     HeldState,
@@ -323,50 +317,6 @@ async def test_the_caches_of_two_users_are_read_as_one_place(
     (held,) = broken(observation)
     assert held.how.startswith(f"{tmp_path / 'bob' / 'uv'}: ")
     assert len(observation.pages) == 2
-
-
-def known_as(artifact: Artifact) -> Fingerprint:
-    """What the history of audits, or the maintainer, knows of a broken artifact."""
-    return Fingerprint(filename=artifact.filename, version="1.2.3", sha256=artifact.sha256)
-
-
-async def test_the_story_played_on_uvs_cache_is_told_as_uv_lives_it(
-    real_program: Find, tmp_path: Path
-) -> None:
-    uv = Uv(real_program("uv"), tmp_path)
-    told: dict[Step, tuple[Status, bool]] = {}
-    async with serving(EmbeddedIndex("brokenpkg")) as upstream:
-        uv.index_url = upstream.simple_url
-        script = Script.at(upstream)
-        for step in Step:
-            await script.take(step)
-            if step in REFRESHED_AFTER:
-                await uv.install("brokenpkg", "--refresh-package", "brokenpkg")
-            asked = len(upstream.artifact_requests())
-            table = {"kind": "uv-cache", "path": str(uv.cache)}
-            place = DrivePlace(name="cache", table=table, index_url=upstream.simple_url)
-            before = await asyncio.to_thread(snapshot, uv.cache)
-            known = [known_as(artifact) for artifact in script.releases["1.2.3"]]
-            run_, _ = await audit_places(upstream, [place], tuple(known))
-            assert before.keys() == (await asyncio.to_thread(snapshot, uv.cache)).keys()
-            assert asked == len(upstream.artifact_requests())
-            (verdict,) = [v for v in run_.verdicts if v.location.name == "cache"]
-            unpinned = await uv.install("brokenpkg", "--offline", "--dry-run")
-            pinned = await uv.install("brokenpkg==1.2.3", "--offline", "--no-deps", "--dry-run")
-            # Offline, uv uses what it has however old it is: here the page is as fresh as it says.
-            gets_broken = "brokenpkg==1.2.3" in unpinned.stderr
-            assert gets_broken is (verdict.status is Status.EXPOSED), step
-            held = verdict.broken.held is HeldState.HELD
-            if step not in (Step.DELETED, Step.BYTES_REPLACED, Step.UPSTREAM_DOWN):
-                assert (pinned.returncode == 0) is held, step
-            told[step] = (verdict.status, held)
-    assert told[Step.WARM] == (Status.CLEAN, False)
-    assert told[Step.BROKEN] == told[Step.FIX_PUBLISHED] == (Status.EXPOSED, True)
-    rest = (Step.REFRESHED, Step.YANKED, Step.DELETED)
-    assert {(Status.LATENT, True)} == {told[step] for step in rest}
-    # The page that uv keeps now lists other bytes under the broken file's name.
-    for step in (Step.BYTES_REPLACED, Step.UPSTREAM_DOWN):
-        assert told[step] == (Status.TAMPERED, True)
 
 
 FILES: list[dict[str, object]] = [

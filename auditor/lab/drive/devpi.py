@@ -101,9 +101,10 @@ class DevpiServers:
         broken = [f.artifact for f in upstream.index.state().files if f.artifact.version == BROKEN]
         for index in ("root/copied", "root/closed"):
             for artifact in broken:
-                await self._upload(index, artifact)
+                await self.upload(index, artifact)
 
-    async def _upload(self, index: str, artifact: Artifact) -> None:
+    async def upload(self, index: str, artifact: Artifact) -> None:
+        """Upload a file to a stage."""
         form = aiohttp.FormData()
         form.add_field(":action", "file_upload")
         form.add_field("name", artifact.project)

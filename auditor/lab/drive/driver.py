@@ -15,6 +15,7 @@ from auditor.config import parse_document, resolve
 from auditor.engine import Audit
 from auditor.lab.drive.comparing import Seen, StepRecord, compare, said_of, seen_of
 from auditor.lab.drive.pip_client import pip_download
+from auditor.lab.drive.preloaded_pip import preloaded_pip
 from auditor.lab.drive.steps import REFRESHED_AFTER, Script, Step
 from auditor.lab.drive.subject import Inventory, Place, Subject
 from auditor.lab.drive.upstream import Upstream, serving
@@ -75,7 +76,7 @@ async def play_story(
         steps: to be taken, the first one always before it starts.
         serve: serves the upstream; by default pages on one host, files on another.
     """
-    async with serve(EmbeddedIndex(PROJECT)) as upstream:
+    async with preloaded_pip(), serve(EmbeddedIndex(PROJECT)) as upstream:
         script = Script.at(upstream)
         await script.take(Step.WARM)
         async with subject.running(upstream, directory):
@@ -111,11 +112,12 @@ class Drive:
         run, inventory = await self._audit(step)
         self.runs[step] = run
         verdicts = {verdict.location.name: verdict for verdict in run.verdicts}
-        seen: dict[str, Seen] = {}
+        seen: dict[tuple[str, str | None], Seen] = {}
         for place in self.subject.places():
-            if place.index_url not in seen:
-                seen[place.index_url] = await _ask_client(place, inventory)
-            truth = seen[place.index_url]
+            way = (place.index_url, place.proxy)
+            if way not in seen:
+                seen[way] = await _ask_client(place, inventory)
+            truth = seen[way]
             truth = truth if place.checks_held else replace(truth, held=None)
             said = said_of(verdicts[place.name])
             self.records.append(
@@ -224,8 +226,8 @@ def _demands(place: Place, step: Step) -> bool:
 
 async def _ask_client(place: Place, inventory: Inventory) -> Seen:
     unpinned, pinned = await asyncio.gather(
-        pip_download(place.index_url, PROJECT),
-        pip_download(place.index_url, f"{PROJECT}=={BROKEN}"),
+        pip_download(place.index_url, PROJECT, proxy=place.proxy),
+        pip_download(place.index_url, f"{PROJECT}=={BROKEN}", proxy=place.proxy),
     )
     return seen_of(unpinned, pinned, inventory, PROJECT, BROKEN)
 

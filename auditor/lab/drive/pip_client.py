@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditor.lab.drive.process import run
+from auditor.lab.drive.preloaded_pip import PIP_LOG, run_pip
 from auditor.lab.server import LOOPBACK
 
 __all__ = ["Download", "pip_download"]
@@ -37,29 +35,27 @@ class Download:
     output: str
 
 
-async def pip_download(index_url: str, requirement: str) -> Download:
+async def pip_download(index_url: str, requirement: str, *, proxy: str | None = None) -> Download:
     """Let the pip of this environment download one requirement, and forget what it got."""
     project = re.split(r"[=<>!~ ]", requirement, maxsplit=1)[0]
     with tempfile.TemporaryDirectory(prefix="auditor-pip-") as name:
         home = Path(name)
         target = home / "got"
-        done = await run(
-            [
-                *(sys.executable, "-m", "pip", "download", "--isolated", "--no-cache-dir"),
-                *("--disable-pip-version-check", "--no-deps", "--no-input", "--retries", "0"),
-                *("--index-url", index_url, "--trusted-host", LOOPBACK),
-                *("--dest", target, requirement),
-            ],
+        await run_pip(
+            *("download", "--isolated", "--no-cache-dir"),
+            *("--disable-pip-version-check", "--no-deps", "--no-input", "--retries", "0"),
+            *("--index-url", index_url, "--trusted-host", LOOPBACK),
+            *(("--proxy", proxy) if proxy else ()),
+            *("--dest", target, requirement),
             home=home,
-            environment={"PIP_CONFIG_FILE": os.devnull},
         )
         got = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
-    output = done.stdout + done.stderr
+        output = (home / PIP_LOG).read_text(encoding="utf-8", errors="replace")
     return Download(
         version=_chosen(project, got[0] if got else output),
         filename=got[0] if got else None,
-        not_listed=_NOT_LISTED in done.stderr,
-        yanked=bool(_YANKED.search(" ".join(done.stderr.split()))),
+        not_listed=_NOT_LISTED in output,
+        yanked=bool(_YANKED.search(" ".join(output.split()))),
         output=output,
     )
 

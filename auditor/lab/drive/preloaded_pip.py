@@ -15,8 +15,10 @@ from pathlib import Path
 
 from auditor.lab.drive.process import ProgramFailed, clean_environment, run
 
-__all__ = ["preloaded_pip", "run_pip"]
+__all__ = ["PIP_LOG", "preloaded_pip", "run_pip"]
 
+PIP_LOG = "pip.log"
+"""The file below its home that a run of pip writes all its output to."""
 _SCRIPT = Path(__file__).with_name("forking_pip.py")
 _WITHIN_S = 120.0
 
@@ -89,7 +91,7 @@ async def preloaded_pip() -> AsyncIterator[None]:
 async def run_pip(
     *arguments: str | Path, home: Path, environment: Mapping[str, str] | None = None
 ) -> int:
-    """Run pip to its end; return its exit code.
+    """Run pip to its end; return its exit code. What it wrote is in `PIP_LOG` below its home.
 
     Args:
         arguments: of pip.
@@ -104,7 +106,9 @@ async def run_pip(
     if pip is not None:
         return await pip.call(arguments, home, more)
     command = [sys.executable, "-m", "pip", *arguments]
-    return (await run(command, home=home, environment=more)).returncode
+    done = await run(command, home=home, environment=more)
+    await asyncio.to_thread((home / PIP_LOG).write_text, done.stdout + done.stderr, "utf-8")
+    return done.returncode
 
 
 def _input_of(process: asyncio.subprocess.Process) -> asyncio.StreamWriter:

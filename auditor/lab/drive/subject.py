@@ -28,6 +28,7 @@ class Place:
         index_url: what a client is given to install from here.
         held_known: whether design section 4 demands that `held` is known here.
         checks_held: whether the inventory is that of this place; False for a mere overlay.
+        proxy: that a client is given as well; None: it has none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Place:
     index_url: str
     held_known: bool = True
     checks_held: bool = True
+    proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

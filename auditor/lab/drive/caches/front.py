@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,14 @@ from auditor.lab.drive.upstream import Upstream
 from auditor.lab.story import BROKEN, FIXED, GOOD, PROJECT, tampered_wheel
 from auditor.model import SettingValue
 
-__all__ = ["CachingFront", "held_in", "own"]
+__all__ = [
+    "CachingFront",
+    "artifacts_in",
+    "held_in",
+    "inventory_by_digest",
+    "own",
+    "story_artifacts",
+]
 
 
 @dataclass(kw_only=True)
@@ -46,6 +52,11 @@ class CachingFront(ABC):
         if self.program is None:
             raise RuntimeError(f"{self.name} is not running")
         return self.program.url
+
+    @property
+    def proxy(self) -> str | None:
+        """What a client is given as its proxy; None: it needs none."""
+        return None
 
     @property
     def simple_url(self) -> str:
@@ -167,20 +178,31 @@ def own(path: Path, user: str) -> None:
 
 def held_in(directory: Path) -> Inventory:
     """Search every file of a cache for the very bytes of the story's artifacts."""
-    wanted = _artifacts()
-    found: dict[str, set[str]] = {}
+    return inventory_by_digest(artifacts_in(directory))
+
+
+def artifacts_in(directory: Path) -> list[Artifact]:
+    """Return every artifact of the story whose very bytes are in a file of a directory."""
+    wanted = story_artifacts()
+    found: list[Artifact] = []
     for path in directory.rglob("*"):
         try:
             content = path.read_bytes() if path.is_file() else b""
         except FileNotFoundError:
             continue
-        for artifact in wanted:
-            if artifact.content in content:
-                digest = hashlib.sha256(artifact.content).hexdigest()
-                found.setdefault(artifact.filename, set()).add(digest)
+        found += [artifact for artifact in wanted if artifact.content in content]
+    return found
+
+
+def inventory_by_digest(artifacts: Iterable[Artifact]) -> Inventory:
+    """Return the digests of these artifacts, by file name."""
+    found: dict[str, set[str]] = {}
+    for artifact in artifacts:
+        found.setdefault(artifact.filename, set()).add(artifact.sha256)
     return {name: frozenset(digests) for name, digests in found.items()}
 
 
-def _artifacts() -> list[Artifact]:
+def story_artifacts() -> list[Artifact]:
+    """Return every file of the story, the one that takes the broken file's name included."""
     releases = [a for v in (GOOD, BROKEN, FIXED) for a in build_release(PROJECT, v)]
     return [*releases, tampered_wheel()]

@@ -15,11 +15,12 @@ import aiohttp
 
 from auditor.lab.drive.bandersnatch import read_access_log
 from auditor.lab.drive.caches.front import CachingFront
-from auditor.lab.drive.subject import AccessLine
+from auditor.lab.drive.subject import AccessLine, Place
 from auditor.lab.drive.upstream import Upstream
 from auditor.lab.server import LOOPBACK
+from auditor.model import SettingValue
 
-__all__ = ["SquidCache"]
+__all__ = ["ForwardSquid", "SquidCache"]
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # where squid makes it, whatever we would choose
 # `%>rp` is the path as it was asked for, `%>Hs` the status that was sent.
@@ -43,6 +44,7 @@ visible_hostname lab
 pinger_enable off
 shutdown_lifetime 0 seconds
 cache_effective_user {user}
+{more}
 """
 
 
@@ -52,10 +54,12 @@ class SquidCache(CachingFront):
 
     Attributes:
         clients: request headers of each client class whose variant `refresh` replaces.
+        more: directives beside the usual ones.
         forward_port: where it is a forward proxy.
     """
 
     clients: Sequence[Mapping[str, str]] = ()
+    more: str = ""
     forward_port: int = field(default=0, init=False)
     # Two of one name cannot run at the same time: they would share memory.
     _service: str = field(default_factory=lambda: f"lab{uuid.uuid4().hex[:16]}", init=False)
@@ -113,7 +117,8 @@ class SquidCache(CachingFront):
         async with aiohttp.ClientSession() as session:
             for client in self.clients:
                 headers = {**client, "Cache-Control": "no-cache"}
-                async with session.get(f"{self.url}{self.page_path}", headers=headers) as answer:
+                url = f"{self.url}{self.page_path}"
+                async with session.get(url, headers=headers, proxy=self.proxy) as answer:
                     await answer.read()
 
     def access_log(self) -> Sequence[AccessLine]:
@@ -128,8 +133,36 @@ class SquidCache(CachingFront):
             upstream_port=urlsplit(self.upstream.url).port,
             home=self.home,
             user=self.user,
+            more=self.more,
         )
         return self.write("squid.conf", text)
+
+
+@dataclass(kw_only=True)
+class ForwardSquid(SquidCache):
+    """squid as its clients' forward proxy: they name the upstream itself."""
+
+    name = "squid-forward"
+
+    @property
+    def url(self) -> str:
+        """The upstream's."""
+        return self.upstream.url
+
+    @property
+    def proxy(self) -> str | None:
+        """Its second port."""
+        return self.forward_url
+
+    def places(self) -> Sequence[Place]:
+        """Return it with and without its disk; whoever is away needs the proxy all the same."""
+        via: dict[str, SettingValue] = {"kind": "http-cache", "via": self.forward_url}
+        remote = {**via, "url": self.simple_url}
+        tables = {self.name: {**remote, **self.settings()}, f"{self.name} from afar": remote}
+        return [
+            Place(name=name, table=table, index_url=self.simple_url, proxy=self.proxy)
+            for name, table in tables.items()
+        ]
 
 
 def _free_port() -> int:

@@ -6,12 +6,13 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from auditor.lab.drive.caches.front import CachingFront
+from auditor.lab.drive.caches.front import CachingFront, inventory_by_digest, story_artifacts
 from auditor.lab.drive.process import clean_environment
-from auditor.lab.drive.subject import AccessLine
+from auditor.lab.drive.subject import AccessLine, Inventory
 from auditor.lab.server import LOOPBACK
 from auditor.model import SettingValue
 
@@ -72,6 +73,14 @@ class VarnishCache(CachingFront):
         await self.call(
             _TOOLS / "varnishadm", "-n", self.home / "work", "ban", f"req.url == {path}"
         )
+
+    def inventory(self) -> Inventory:
+        """Return every file that the upstream gave it.
+
+        It lists nothing of what it holds; files live for years, and nobody bans them here.
+        """
+        given = {r.path for r in self.upstream.artifact_requests() if r.status == HTTPStatus.OK}
+        return inventory_by_digest(a for a in story_artifacts() if a.path in given)
 
     def access_log(self) -> Sequence[AccessLine]:
         """Return what is in its log, which is a piece of memory."""
