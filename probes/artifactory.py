@@ -73,5 +73,6 @@ KIND = ProbeKind(
         "made from that",
         "that the files of a remote repository NAME are found in NAME-cache by their names",
         "that a search is cut off at 500 results",
+        "its remedies, which need an Artifactory",
     ),
 )

@@ -99,5 +99,6 @@ KIND = ProbeKind(
         "every answer of GitHub: written from its documented interface, tested against shapes made "
         "from that",
         "that a cache never changes once it was made, as GitHub documents it",
+        "its remedies, which only GitHub can carry out",
     ),
 )

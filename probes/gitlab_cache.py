@@ -50,5 +50,5 @@ KIND = ProbeKind(
         ),
     ),
     verified="",
-    unverified=("everything: nothing is asked, and the remedy was never run",),
+    unverified=("everything: nothing is asked, and its remedies need a GitLab",),
 )

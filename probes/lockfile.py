@@ -164,15 +164,19 @@ KIND = ProbeKind(
             forms=("pdm.lock",),
         ),
         RemedyTemplate(
-            command="pipenv upgrade '{project}>={fixed}'",
+            command="pipenv --clear && pipenv upgrade '{project}>={fixed}'",
             effect="for Pipfile.lock: moves this project and locks again",
+            caution="Pipfile then asks for the fix or later; without clearing its cache first, "
+            "which the option of `upgrade` does not, pipenv trusts a cached page and finds no fix",
             statuses=(Status.PINNED, Status.BEHIND),
             forms=("Pipfile.lock",),
         ),
         RemedyTemplate(
             command="pip-compile --upgrade-package '{project}>={fixed}'",
-            effect="for a compiled requirements.txt: moves this project, with its hashes",
-            caution="in a file written by hand, write the new version and hashes instead",
+            effect="for a compiled requirements.txt: moves this project, and only it, to the fix",
+            caution="give it the options that the head of the file names: without "
+            "--generate-hashes it leaves out every hash; in a file written by hand, write the new "
+            "version and hashes instead",
             statuses=(Status.PINNED, Status.BEHIND),
             forms=("requirements",),
         ),

@@ -72,5 +72,6 @@ KIND = ProbeKind(
         "from that",
         "that a search by `name` finds a project by its normalised name",
         "that a search of a group finds the files of its members",
+        "its remedies, which need a Nexus",
     ),
 )

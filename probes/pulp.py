@@ -66,5 +66,6 @@ KIND = ProbeKind(
         "from that",
         "that content without an artifact has no bytes",
         "that the serial of every project is the same constant",
+        "its remedies, which need a Pulp",
     ),
 )

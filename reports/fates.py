@@ -7,7 +7,7 @@ up, from what the run says of each. Where the two disagree, the numbers stand al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -23,13 +23,22 @@ from auditor.model import (
     Verdict,
     When,
 )
+from reports.foreseen import GROUP
 from reports.words import Tone, plural
 
-__all__ = ["Fate", "FateGroup", "Step", "fate_groups", "fate_of", "steps", "unseen_cost"]
+__all__ = [
+    "Doubt",
+    "Fate",
+    "FateGroup",
+    "Step",
+    "doubts",
+    "fate_groups",
+    "fate_of",
+    "steps",
+    "unseen_cost",
+]
 
 _HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
-# The kind of a row that stands for places which one client uses together.
-_GROUP = "group"
 _NOTHING = (Gets.ERROR, Gets.NOTHING)
 
 
@@ -67,7 +76,7 @@ _WORDS = (
     (Fate.REMAIN, "Never by itself", "it is still there after a deletion", "✖", Tone.BAD),
     (Fate.LATER, "Later", "it goes once the delay of what copies is over", "…", Tone.WARN),
     (Fate.AT_ONCE, "At once", "it goes with the deletion", "✔", Tone.GOOD),
-    (Fate.UNDETERMINED, "Not determined", "this audit cannot say; nothing promises that it goes",
+    (Fate.UNDETERMINED, "Not determined", "nothing promises that it goes; below is why",
      "?", Tone.UNKNOWN),
 )  # fmt: skip
 
@@ -75,7 +84,7 @@ _WORDS = (
 def fate_of(verdict: Verdict) -> Fate | None:
     """What deleting at the source makes of this copy; None: there is none to begin with."""
     broken, after = verdict.broken, verdict.counterfactuals.get(Action.DELETED)
-    if verdict.location.kind == _GROUP:
+    if verdict.location.kind == GROUP:
         return None  # it is no place: its members are counted
     known = bool(broken.listed) or broken.held in _HERE or verdict.status is Status.PINNED
     if not known:
@@ -107,6 +116,39 @@ def fate_groups(run: Run) -> tuple[FateGroup, ...]:
         _group(run.deletion, fate, words, [v for v in run.verdicts if fate_of(v) is fate])
         for fate, *words in _WORDS
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why nobody can say what becomes of some copies, and what would tell."""
+
+    why: str
+    verdicts: tuple[Verdict, ...]
+
+
+def doubts(run: Run) -> tuple[Doubt, ...]:
+    """Every reason for which a fate is not determined, that of most copies first."""
+    found: dict[str, list[Verdict]] = {}
+    for verdict in run.verdicts:
+        if fate_of(verdict) is Fate.UNDETERMINED:
+            found.setdefault(_why(verdict), []).append(verdict)
+    ordered = sorted(found.items(), key=lambda item: -len(item[1]))
+    return tuple(Doubt(f"{why[:1].upper()}{why[1:]}.", tuple(rows)) for why, rows in ordered)
+
+
+def _why(verdict: Verdict) -> str:
+    after = verdict.counterfactuals.get(Action.DELETED, Counterfactual())
+    if _in_doubt(verdict) and any(pin.is_of_unknown_code for pin in verdict.pins):
+        return "the code there is not what its metadata says, and may be any"
+    if _in_doubt(verdict) and verdict.broken.listed is None:
+        return "it could not be read, so that it is not even known whether it has it"
+    if verdict.location.role is Role.INDEX and after.listed is None:
+        return after.because.partition("; ")[0] or "nothing says what it would do"
+    if after.held is HeldState.UNKNOWN and verdict.is_source:
+        return "the page loses it at once; whether the file host goes on serving it is not known"
+    if after.held is HeldState.UNKNOWN:
+        return "its page would lose it, but nobody sees from here whether it keeps the bytes"
+    return after.because.rpartition("; ")[2].removeprefix("but ") or "nothing says when"
 
 
 def _group(
@@ -172,7 +214,7 @@ def unseen_cost(run: Run) -> str:
 
 
 def _is_copy(verdict: Verdict) -> bool:
-    return not verdict.is_source and verdict.location.kind != _GROUP
+    return not verdict.is_source and verdict.location.kind != GROUP
 
 
 def _keeps_bytes(verdict: Verdict) -> bool:
@@ -201,16 +243,30 @@ def steps(run: Run) -> tuple[Step, ...]:
     if not source and any(v.fix.listed for v in index):
         published = [True]
     return (
-        _step(published, f"Publish {fixed}, a higher release.", everywhere=False),
-        _yank(source, broken),
+        _seen(
+            _step(
+                published,
+                f"Revert or fix it in a new commit, and publish that as {fixed}, a higher release.",
+                everywhere=False,
+            ),
+            [v for v in source or index if v.fix.listed],
+        ),
+        _seen(_yank(source, broken), source),
         _counted([_gets_fix(v) for v in index], "Let every copy offer it", f"give {fixed} to all"),
         _counted([_unpinned(v) for v in pins], f"Lift what pins {broken}", "audited pins are free"),
-        _kept(run, source, broken),
+        _seen(_kept(run, source, broken), source),
     )
 
 
 _DONE, _OPEN = ("✔", "done", Tone.GOOD), ("✖", "open", Tone.BAD)
 _DOUBT, _NONE = ("?", "not known", Tone.UNKNOWN), ("–", "not audited", Tone.PLAIN)
+
+
+def _seen(step: Step, where: Sequence[Verdict]) -> Step:
+    """Name the place whose page shows that a step is done."""
+    if step.tone is not Tone.GOOD or not where:
+        return step
+    return replace(step, word=f"{step.word}, as {where[0].location.name} shows")
 
 
 def _step(answers: Sequence[bool | None], text: str, *, everywhere: bool) -> Step:

@@ -6,11 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from auditor.model import Action, Counterfactual, DeletionSummary, Gets, Role, Run, Verdict
+from auditor.model import (
+    Action,
+    Counterfactual,
+    DeletionSummary,
+    Gets,
+    Role,
+    Run,
+    Verdict,
+    When,
+)
 from reports.words import ACTIONS, GETS, HELD, Fact, Tone, listed_fact, plural, when_words
 
-__all__ = ["ASKERS", "DeletionView", "ForeseenView", "Share", "deletion_view", "foreseen_views"]
+__all__ = [
+    "ASKERS",
+    "GROUP",
+    "DeletionView",
+    "ForeseenView",
+    "Share",
+    "deletion_view",
+    "foreseen_views",
+]
 
+# The kind of a row that stands for places which one client uses together.
+GROUP = "group"
 ASKERS = ("unpinned", "pinned", "hash-locked", "offline")
 
 
@@ -26,6 +45,7 @@ class ForeseenView:
         when: in words.
         because: why this follows; "" if nobody said.
         known: whether anything about it is known.
+        is_timed: whether it is known when.
     """
 
     action: str
@@ -36,6 +56,14 @@ class ForeseenView:
     when: str
     because: str
     known: bool
+    is_timed: bool
+
+    @property
+    def told(self) -> str:
+        """Its last clause: what it comes to; "" where `when` says all."""
+        if self.is_timed and self.unpinned.tone is not Tone.UNKNOWN:
+            return ""
+        return self.because.rpartition("; ")[2]
 
     @property
     def unpinned(self) -> Fact:
@@ -64,6 +92,7 @@ class DeletionView:
     """Why deleting does or does not help.
 
     Attributes:
+        asked: the first word of the question.
         answer: yes or no in one line, from the numbers alone.
         sentence: the argument.
         shares: what deleting would do, as numbers that add up to `total`.
@@ -76,6 +105,7 @@ class DeletionView:
         remaining: names of the places where it would remain.
     """
 
+    asked: str
     answer: str
     sentence: str
     shares: tuple[Share, ...]
@@ -100,7 +130,8 @@ def deletion_view(run: Run) -> DeletionView:
     listing = [v for v in index if v.broken.listed]
     after = [v.counterfactuals.get(Action.DELETED, Counterfactual()) for v in listing]
     return DeletionView(
-        answer=_answer(deletion, run.summary.broken_persists),
+        asked="Did" if deletion.already else "Would",
+        answer=_answer(run),
         sentence=deletion.sentence,
         shares=shares,
         total=sum(share.count for share in shares),
@@ -139,15 +170,18 @@ def _foreseen(
         when=when_words(foreseen.when, now),
         because=foreseen.because,
         known=_any_known((held, *(fact for _, fact in gets))) or foreseen.listed is not None,
+        is_timed=foreseen.when is not When.UNKNOWN,
     )
 
 
-def _answer(deletion: DeletionSummary, persists: int) -> str:
+def _answer(run: Run) -> str:
+    deletion, persists = run.deletion, run.summary.broken_persists
     later, at_once = deletion.would_remove_later, deletion.would_remove_at_once
     total = later + at_once + deletion.would_remain + deletion.undetermined
     known = plural(total, "place")
-    if deletion.already and deletion.would_remain:
-        return f"It did not. It was done, and {deletion.would_remain} of {known} still have it."
+    if deletion.already and persists:
+        places = sum(v.location.kind != GROUP for v in run.verdicts)
+        return f"No. It is deleted, and {persists} of {plural(places, 'place')} still have it."
     if deletion.would_remain:
         return f"No. The broken release would stay in {deletion.would_remain} of {known}."
     if deletion.undetermined:
@@ -166,8 +200,9 @@ def _any_known(facts: Sequence[Fact]) -> bool:
 
 
 def _shares(deletion: DeletionSummary) -> tuple[Share, ...]:
+    keep = "keep it" if deletion.already else "would keep it"
     rows = (
-        (deletion.would_remain, "would keep it", "still there after a deletion", Tone.BAD),
+        (deletion.would_remain, keep, "still there after a deletion", Tone.BAD),
         (deletion.would_remove_later, "would lose it later", "once the delay is over", Tone.WARN),
         (deletion.would_remove_at_once, "would lose it at once", "with the deletion", Tone.GOOD),
         (deletion.undetermined, "not determined", "this audit cannot say", Tone.UNKNOWN),

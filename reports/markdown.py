@@ -140,7 +140,8 @@ def _reasons(row: RowView, view: RunView) -> str:
 
 
 def _end(view: RunView) -> Iterator[str]:
-    yield f"**Would deleting {markdown(view.broken, 200)} help?** {_text(view.deletion.answer)}"
+    asked = view.deletion.asked
+    yield f"**{asked} deleting {markdown(view.broken, 200)} help?** {_text(view.deletion.answer)}"
     yield ""
     yield from (f"* {_text(note)}" for note in view.notes[:MOST_NOTES])
     more = len(view.notes) - MOST_NOTES

@@ -23,6 +23,7 @@ WIDE = 120
 NARROW = 76
 LONGEST_NAME = 28
 MOST_ACTIONS = 10
+MOST_DOUBTS = 3
 # Rows that are fine are summed up once a list is longer than a screen.
 MOST_FINE_ROWS = 30
 
@@ -211,13 +212,14 @@ def _step(command: str, pen: _Pen) -> list[str]:
 def _deletion(view: RunView, pen: _Pen) -> list[str]:
     deletion = view.deletion
     lines = [
-        pen.bold(f"Would deleting {one_line(view.broken)} help?"),
+        pen.bold(f"{deletion.asked} deleting {one_line(view.broken)} help?"),
         *pen.wrap(deletion.answer, "  "),
     ]
     if deletion.total:
-        lines += pen.wrap(
-            "; ".join(f"{share.count} {share.word}" for share in deletion.shares) + ".", "  "
-        )
+        told = (f"{share.count} {share.word}" for share in deletion.shares if share.count)
+        lines += pen.wrap("; ".join(told) + ".", "  ")
+    for doubt in view.doubts[:MOST_DOUBTS]:
+        lines += pen.wrap(f"{len(doubt.verdicts)} of them: {one_line(doubt.why)}", "    ", "  ? ")
     if deletion.pins:
         pins = f"{deletion.would_break_pins} of {deletion.pins} audited pins would break."
         lines += pen.wrap(pins, "  ")

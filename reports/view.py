@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from auditor.model import Finding, FixChosen, Run, Severity, Status, Verdict
+from auditor.model import Finding, Run, Status, Verdict
+from auditor.model.conclusion import Conclusion, conclusion_of
 from reports.alike import PlaceGroup, place_groups
 from reports.anchors import anchors
 from reports.curve import Curve, curve_of
 from reports.doubts import proxy_notes
-from reports.fates import FateGroup, Step, fate_groups, steps, unseen_cost
+from reports.fates import Doubt, FateGroup, Step, doubts, fate_groups, steps, unseen_cost
 from reports.foreseen import ASKERS, DeletionView, Share, deletion_view
 from reports.picture import Picture, picture_of
 from reports.propagation import Paths, path_of
@@ -99,6 +100,11 @@ class RunView:
     def fates(self) -> tuple[FateGroup, ...]:
         """What deleting would do, place by place."""
         return fate_groups(self.run)
+
+    @cached_property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Why it is not determined what deleting would do at some places."""
+        return doubts(self.run)
 
     @property
     def unseen_cost(self) -> str:
@@ -224,7 +230,7 @@ def view_of(run: Run) -> RunView:
     order = {key: n for n, key in enumerate(sorted((v.location.name, v.vantage) for v in verdicts))}
     return RunView(
         run=run,
-        verdict=_outcome(run),
+        verdict=_CONCLUSIONS[conclusion_of(run)],
         sentence=run.summary.sentence,
         broken=", ".join(run.incident.broken),
         fixed=", ".join(run.incident.fixed),
@@ -258,17 +264,14 @@ def _worst_first(verdict: Verdict) -> tuple[bool, int, str, str]:
     return (waived, verdict.status.rank, verdict.location.name, verdict.vantage)
 
 
-def _outcome(run: Run) -> Fact:
-    match run.summary.exit_code:
-        case 0 if any(v.status.severity is Severity.FAIL for v in run.verdicts):
-            return Fact("∥", "Tolerated", Tone.UNKNOWN, "What fails is waived or does not count.")
-        case 0 if not any(v.fix.chosen is FixChosen.ALL for v in run.verdicts):
-            return Fact("?", "Not determined", Tone.UNKNOWN, "No index could be read.")
-        case 0:
-            return Fact("✔", "All good", Tone.GOOD, "Nothing that counts fails.")
-        case 1:
-            return Fact("✖", "Not rolled forward", Tone.BAD, "At least one place fails.")
-        case 3:
-            return Fact("?", "Not determined", Tone.UNKNOWN, "Something required is not known.")
-        case _:
-            return Fact("!", "Audit failed", Tone.BAD, "The audit itself went wrong.")
+_CONCLUSIONS = {
+    Conclusion.GOOD: Fact("✔", "All good", Tone.GOOD, "Nothing that counts fails."),
+    Conclusion.TOLERATED: Fact(
+        "∥", "Tolerated", Tone.UNKNOWN, "What fails is waived or does not count."
+    ),
+    Conclusion.BAD: Fact("✖", "Not rolled forward", Tone.BAD, "At least one place fails."),
+    Conclusion.UNKNOWN: Fact(
+        "?", "Not determined", Tone.UNKNOWN, "Something that matters is not known."
+    ),
+    Conclusion.FAILED: Fact("!", "Audit failed", Tone.BAD, "The audit itself went wrong."),
+}

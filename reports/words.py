@@ -206,11 +206,11 @@ def when_words(when: When | datetime, now: datetime) -> str:
         case datetime():
             return f"by {clock(when)} ({distance(when, now)})"
         case When.ALREADY:
-            return "already so"
+            return "as it is now"
         case When.AT_ONCE:
             return "at once"
         case When.NEVER:
-            return "never by itself"
+            return "changes nothing here"
         case When.UNKNOWN:
             return "not known when"
 

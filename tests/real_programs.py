@@ -29,6 +29,9 @@ _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Debian keeps servers where only root looks for commands.
 _WITH_SBIN = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
 
+# They agree with each other, so that one environment, which takes a while to make, has them all.
+_LOCKERS = ("pipenv", "pip-tools", "twine")
+
 
 @dataclass(frozen=True)
 class Program:
@@ -182,6 +185,9 @@ PROGRAMS = {
         cure="make test",
     ),
     "devpi-server": _server("devpi-server", "devpi-server", "devpi-client", "devpi-web"),
+    "pipenv": _server("pipenv", *_LOCKERS),
+    "pip-tools": _server("pip-compile", *_LOCKERS),
+    "twine": _server("twine", *_LOCKERS),
 }
 
 

@@ -20,6 +20,7 @@ from auditor.model import (
 )
 from auditor.verdict.behaviour import Behaviour, Bytes, ByUrl, Deed, HopLag, Listing, behaviour_of
 from auditor.verdict.context import Context
+from auditor.verdict.either_way import either_way, in_step
 from auditor.verdict.gets import (
     HERE,
     clients_of,
@@ -43,6 +44,18 @@ _HIDDEN = (
     "but {} may be set to keep pages for longer than their headers say, which nobody sees from "
     "afar: give this location its cache_path or its expected_lag"
 )
+# How a note begins that names what was recognised, and the kind that would ask it more.
+_LOOKS_LIKE = "this looks like "
+_UNMEASURED = {
+    "simple": "it is not known what software runs here: to know, give this location its kind "
+    "(devpi, bandersnatch, http-cache, …) and its path or cache_path, and audit again",
+    "http-cache": "it is not known which cache this is: give its cache_path, or reach it without "
+    "what hides its name, and audit again",
+    "devpi": "it is not known whether this is a mirror or a stage, or what the stage lets through: "
+    "give the URL of the index itself, or its path, and audit again",
+    "pypiserver": "it is not known whether it has files of its own: give its path, and audit again",
+}
+_NEVER_MEASURED = "what software of this kind does when its source changes was never measured"
 _GONE_URL = (Deed.DELETED_FILE_GONE, Deed.PROJECT_DELETED, Deed.REPLACED, Deed.UPSTREAM_DOWN)
 
 
@@ -91,7 +104,7 @@ def foreseen_of(row: Row, deed: Deed, world: World, now: Counterfactual) -> Coun
     if after.seconds is None:
         return replace(now, when=When.NEVER, because=after.because)
     if after.pages is None:
-        return Counterfactual(because=after.because)
+        return either_way(row, deed, world.rows, now, after.because)
     gone = not after.has_page
     return Counterfactual(
         listed=None if gone and after.fails else _lists_broken(after, row.context),
@@ -200,7 +213,7 @@ def _pages(
             return own, True
         fixed = deed is Deed.FIXED_THEN_YANKED
         return (tuple(with_fix(p, row.context) for p in own) if fixed else own), True
-    if not _in_step(row):
+    if not in_step(row):
         return upstream.pages, True
     changed = tuple(changed_by(deed, candidates, row.context) for candidates in own)
     if listing is Listing.BY_PATH and row.broken.held is not HeldState.NOT_HELD:
@@ -214,15 +227,6 @@ def _at_their_paths(row: Row, changed: tuple[Candidates, ...]) -> tuple[Candidat
     files = (c for c in context.source_files.values() if context.is_broken_file(c))
     urls = [c.url or "" for c in files]
     return changed if urls and all(map(_HASHED_PATH.search, urls)) else None
-
-
-def _in_step(row: Row) -> bool:
-    """Whether this place shows what its upstream does, but for what it leaves out on purpose."""
-    context = row.context
-    if context.source_lists_fix():
-        return row.everywhere_lists_fix
-    lists = any(context.is_broken_file(c) for c in context.source_files.values())
-    return not lists or row.broken.listed is True
 
 
 def _held(row: Row, fate: Bytes) -> HeldState:
@@ -255,16 +259,22 @@ def _unmeasured(row: Row) -> Aftermath:
     # What states a lag follows something, whatever its kind does as a rule.
     follows = row.kind.syncs or row.observation.stated_lag is not None
     if follows or row.location.expected_lag_s is not None:
-        return Aftermath(
-            pages=None,
-            because="this needs measured behaviour of what runs here "
-            f"({row.kind.name}), which this audit does not have",
-        )
+        return Aftermath(pages=None, because=_why_unmeasured(row))
     return Aftermath(
         pages=None,
         seconds=None,
         because=f"nothing that happens at the source reaches a {row.kind.name} by itself",
     )
+
+
+def _why_unmeasured(row: Row) -> str:
+    """Why it is not known whether a place follows, and what would tell."""
+    if row.is_index and not row.all_pages_read:
+        return "its page could not be read to its end, so that there is nothing to start from"
+    recognised = next((n for n in row.observation.notes if n.startswith(_LOOKS_LIKE)), None)
+    if recognised is not None:
+        return f"what it would do is not known, but {recognised}"
+    return _UNMEASURED.get(row.kind.name, _NEVER_MEASURED)
 
 
 # --- the source --------------------------------------------------------------------------------

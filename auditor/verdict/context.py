@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -67,7 +67,8 @@ class Context:
         broken_names: names of broken files that any place lists, those with rebuilds left out.
         sights: what was seen of a place from each vantage, where several looked.
         clock_differences: what must be added to the times of a vantage whose clock is off.
-        page_gets: what pages give to whoever asks: worked out once, as places share their pages.
+        page_gets, changed_pages: what pages give to whoever asks, and what deeds make of them:
+            worked out once, as places share their pages.
     """
 
     plan: Plan
@@ -96,6 +97,12 @@ class Context:
     page_gets: dict[Hashable, tuple[Candidates, Gets]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    changed_pages: dict[Hashable, tuple[Candidates, Candidates]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _picked: dict[tuple[str, int], tuple[Candidates, list[Candidate]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def counts(self, client: str, environment: str) -> bool:
         """Say whether an environment counts for a client."""
@@ -118,7 +125,22 @@ class Context:
         )
 
     def broken_files(self, files: Candidates) -> list[Candidate]:
-        """Return the broken ones, in page order."""
+        """Return the broken ones, in page order. Places share their pages: done once."""
+        return self._once("broken", files, self._broken_files)
+
+    def fix_files(self, files: Candidates) -> list[Candidate]:
+        """Return the files of the fix, in page order, likewise."""
+        return self._once("fix", files, lambda files: listed_with(files, self.line.is_fix))
+
+    def _once(
+        self, what: str, files: Candidates, pick: Callable[[Candidates], list[Candidate]]
+    ) -> list[Candidate]:
+        key = what, id(files)  # which are kept, so that no others get their id
+        if key not in self._picked:
+            self._picked[key] = (files, pick(files))
+        return self._picked[key][1]
+
+    def _broken_files(self, files: Candidates) -> list[Candidate]:
         if not isinstance(files, FileTable) or files.project != self.incident.project:
             return [file for file in files if self.is_broken_file(file)]
         # Its versions are those of the file names.

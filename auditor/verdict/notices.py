@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from auditor.model import HeldState, LagState, Reason, Role, Status, Verdict
 from auditor.model.notice import Notice, NoticeKind
 from auditor.verdict.context import Context
+from auditor.verdict.grouping import is_group
 
 __all__ = ["notices_of"]
 
@@ -53,15 +55,32 @@ def _release_note(context: Context) -> Notice:
             f"## {project} {line.fixed_text}\n\n"
             f"Fixes what is broken in {line.broken_text}. Please upgrade:\n\n"
             f"    pip install --upgrade '{project}>={_first(context)}'\n\n"
-            f"{line.broken_text} is yanked, not deleted: whoever pinned it can still install it, "
-            "and everybody can still see where their copy came from.\n"
+            f"{line.broken_text} {_what_became_of_it(context)}\n"
         ),
     )
 
 
+def _what_became_of_it(context: Context) -> str:
+    """What is true of the broken release at its source, so that nobody announces what is not."""
+    if context.source_state.gone:
+        return (
+            "is no longer on the index. Whoever pinned it gets an error there, and copies of it "
+            "that are kept elsewhere install as before: move on from it."
+        )
+    traceable = (
+        "whoever pinned it can still install it, and everybody can still see where their copy "
+        "came from."
+    )
+    if context.source_yanked():
+        return f"is yanked, not deleted: {traceable}"
+    return f"stays where it is, to be yanked and not deleted: {traceable}"
+
+
 def _advisory(context: Context, verdicts: Sequence[Verdict]) -> Notice:
     line, project = context.line, context.incident.project
-    exposed = sum(v.status is Status.EXPOSED for v in verdicts)
+    places = [v for v in verdicts if not is_group(v.location)]
+    exposed = sum(v.status is Status.EXPOSED for v in places)
+    number = f"{len(places)} place" if len(places) == 1 else f"{len(places)} places"
     looked_at = max(
         (v.freshness.fetched_at for v in verdicts if v.freshness.fetched_at), default=None
     )
@@ -73,7 +92,7 @@ def _advisory(context: Context, verdicts: Sequence[Verdict]) -> Notice:
         text=(
             f"**Affected:** {project} {line.broken_text}\n"
             f"**Fixed in:** {line.fixed_text}\n\n"
-            f"Of {len(verdicts)} places looked at{seen}, {exposed} still gave the broken release "
+            f"Of {number} looked at{seen}, {exposed} still gave the broken release "
             "to installs without a pin. Caches and mirrors catch up at their own pace; pinned "
             "installs do not catch up at all.\n"
             + (f"\nDigests of the broken files:\n\n{digests}" if digests else "")
@@ -92,25 +111,46 @@ def _to_operators(context: Context, verdicts: Sequence[Verdict]) -> Iterator[Not
 
 def _to_operator(context: Context, verdict: Verdict) -> Notice:
     line, project = context.line, context.incident.project
-    remedies = "".join(f"    {r.command}\n" for r in verdict.remedies[:1])
     return Notice(
         kind=NoticeKind.OPERATOR,
         location=verdict.location.name,
-        title=f"{verdict.location.name}: {project} {line.fixed_text} has not arrived",
+        title=f"{verdict.location.name}: {_trouble(context, verdict)}",
         text=(
             f"Hello,\n\n{project} {line.broken_text} is broken and {line.fixed_text} fixes it. "
-            f"Seen from `{verdict.vantage}`, your index at {verdict.location.locator} "
+            f"Seen from `{verdict.vantage}`, what you serve at {verdict.location.locator} "
             f"is *{verdict.status.value}*:\n\n"
             + "".join(f"- {_told(reason)}\n" for reason in verdict.reasons[:_MAX_EVIDENCE])
             + _shown(verdict)
-            + (f"\nThis should help:\n\n{remedies}" if remedies else "")
+            + _helps(verdict)
             + "\nThank you for running it.\n"
         ),
     )
 
 
+def _trouble(context: Context, verdict: Verdict) -> str:
+    project, fixed = context.incident.project, context.line.fixed_text
+    if verdict.status is Status.TAMPERED:
+        return f"a file of {project} has other bytes than the release"
+    if verdict.fix.listed:
+        return f"{project} {fixed} does not reach everybody"
+    return f"{project} {fixed} has not arrived"
+
+
+def _helps(verdict: Verdict) -> str:
+    """The first remedy: a command to paste, or what is asked for in so many words."""
+    command = next((r.command for r in verdict.remedies), "")
+    if not command:
+        return ""
+    if not command.startswith("# "):
+        return f"\nThis should help:\n\n    {command}\n"
+    # It is the reader of this notice who is addressed.
+    addressed = f"to the operator of {shlex.quote(verdict.location.url or '')}: "
+    asked = command.removeprefix("# ").removeprefix(addressed)
+    return f"\nWhat should help: {asked}\n"
+
+
 def _told(reason: Reason) -> str:
-    sides = f" (expected: {reason.expected}; observed: {reason.observed})"
+    sides = f"\n  (expected: {reason.expected}; observed: {reason.observed})"
     return f"{reason.text}{sides if reason.expected and reason.observed else ''}"
 
 
@@ -144,7 +184,7 @@ def _migration(context: Context, verdicts: Sequence[Verdict]) -> Notice:
 
 def _is_clients(verdict: Verdict) -> bool:
     """Whether a client's own cache, directory, lock or image has it."""
-    if verdict.location.role is Role.INDEX:
+    if verdict.location.role is Role.INDEX and verdict.location.url is not None:
         return False
     return verdict.status is Status.PINNED or verdict.broken.held in _HERE
 

@@ -17,7 +17,15 @@ Candidates = Sequence[Candidate]
 
 
 def changed_by(deed: Deed, candidates: Candidates, context: Context) -> Candidates:
-    """Return the page after the deed."""
+    """Return the page after the deed. Places share pages, and what is above them: done once."""
+    known, key = context.changed_pages, (deed, id(candidates))
+    if key not in known:
+        # The page is kept too, so that no other one gets its id.
+        known[key] = (candidates, _changed(deed, candidates, context))
+    return known[key][1]
+
+
+def _changed(deed: Deed, candidates: Candidates, context: Context) -> Candidates:
     for change in _CHANGES[deed]:
         candidates = change(candidates, context)
     return candidates

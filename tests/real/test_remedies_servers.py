@@ -24,7 +24,7 @@ from auditor.lab.drive.upstream import Upstream, serving
 from auditor.lab.experiment.asking import download
 from auditor.lab.experiment.scenarios import begin, broken_wheel, play
 from auditor.lab.index import EmbeddedIndex
-from auditor.lab.story import BROKEN, PROJECT
+from auditor.lab.story import BROKEN, FIXED, PROJECT
 from auditor.model import Fingerprint, Gets, HeldState, Status, Verdict
 from auditor.verdict.behaviour import Deed
 from tests.real.remedy_runs import ROLLED_FORWARD, paste, printed
@@ -113,6 +113,22 @@ async def test_devpi_rolls_forward_by_its_refresh_and_loses_the_file_by_its_own_
         await paste(f"curl -fsS -X POST {story.url('mirror')}{PROJECT}/refresh", directory)
         await story.is_rid_of_it("mirror")
         assert await story.gets("mirror") is Gets.FIX
+
+
+@pytest.mark.heavy
+async def test_a_stage_that_hides_the_fix_rolls_forward_by_an_upload_to_it(
+    real_program: RealProgram, directory: Path
+) -> None:
+    subject = DevpiServers(command=real_program("devpi-server"), with_replica=False)
+    async with story_of(subject, directory, "closed stage") as story:
+        await play(Deed.FIXED_THEN_YANKED, story.upstream)
+        before = await story.audit("closed stage")
+        assert before.status is Status.EXPOSED
+        assert "to this stage" in printed(before, "# upload ")
+        for artifact in build_release(PROJECT, FIXED):
+            await subject.upload("root/closed", artifact)
+        rolled = await story.rolls_forward("closed stage")
+        assert rolled.broken.held is HeldState.HELD
 
 
 @pytest.mark.heavy

@@ -40,6 +40,18 @@ def test_writing_what_was_read_gives_the_same_document(make: Callable[[], Run]) 
 
 
 @RUNS
+def test_places_that_share_their_cells_are_written_like_places_that_do_not(
+    make: Callable[[], Run],
+) -> None:
+    run = make()
+    alone = tuple(
+        replace(v, selections=tuple(copy.copy(s) for s in v.selections)) for v in run.verdicts
+    )
+
+    assert run_to_document(replace(run, verdicts=alone)) == run_to_document(run)
+
+
+@RUNS
 def test_a_run_read_back_looks_the_same_in_every_report(make: Callable[[], Run]) -> None:
     run = make()
     again = document_to_run(stored(run))

@@ -9,8 +9,20 @@ from datetime import timedelta
 
 import pytest
 
-from auditor.model import DeletionSummary, FixChosen, LagState, Run, Verdict, Whose
+from auditor.model import (
+    Action,
+    Counterfactual,
+    DeletionSummary,
+    FixChosen,
+    HeldState,
+    LagState,
+    Run,
+    Verdict,
+    When,
+    Whose,
+)
 from auditor.model.timeline import CurvePoint, Timeline
+from reports import html, markdown, terminal
 from reports.html import render
 from reports.picture import cut, picture_of
 from reports.view import RunView, view_of
@@ -19,6 +31,7 @@ from tests.reports.hostile import NASTY, hostile_run
 from tests.reports.many_places import many_places
 from tests.reports.sample_rows import NOW, PUBLISHED
 from tests.reports.small_run import small_run
+from tests.verdict.test_counterfactual import world
 
 
 def drawn(run: Run) -> dict[str, tuple[float, float]]:
@@ -135,7 +148,8 @@ def test_where_numbers_and_rows_disagree_no_place_is_named() -> None:
 
 def test_steps_are_ticked_off_by_what_was_seen() -> None:
     words = [step.word for step in view_of(sample_runs.world()).steps]
-    assert words == ["done", "done", "open", "not audited", "done"]
+    seen = "done, as source shows"
+    assert words == [seen, seen, "open", "not audited", seen]
     gone = replace(
         sample_runs.world(),
         deletion=DeletionSummary(
@@ -154,6 +168,54 @@ def test_steps_are_ticked_off_by_what_was_seen() -> None:
         "not known",
         "not audited",
     }
+
+
+@pytest.mark.parametrize(("purged", "kept"), [(False, 4), (True, 2)])
+def test_after_a_deletion_it_is_told_what_that_achieved_in_every_form(
+    purged: bool, kept: int
+) -> None:
+    run = world(deleted=True, purged=purged)
+    told = f"No. It is deleted, and {kept} of 6 places still have it."
+    assert view_of(run).deletion.answer == told
+    for form in (terminal.FORMAT, markdown.FORMAT, html.FORMAT):
+        text = form.render(run, {})
+        assert "Did deleting 1.2.3 help?" in text
+        assert told in text
+        assert "Would deleting" not in text
+    assert f"{kept} of 6 places still have 1.2.3" in run.deletion.sentence
+
+
+def test_it_is_said_why_the_fate_of_a_copy_is_not_determined() -> None:
+    unread, *rest = view_of(sample_runs.world()).doubts
+    assert rest == []
+    assert "could not be read" in unread.why
+    assert len(unread.verdicts) == sample_runs.world().deletion.undetermined
+
+    run = sample_runs.world()
+    after = {
+        "what it does is unknown: give its kind; the fix whether it follows or not": (None, None),
+        "it keeps files; but nobody knows when": (False, HeldState.NOT_HELD),
+        "it reads its page again": (False, HeldState.UNKNOWN),
+    }
+    verdicts = [doubtful(run, because, *facts) for because, facts in after.items()]
+    view = view_of(replace(run, verdicts=tuple(verdicts)))
+    assert {doubt.why for doubt in view.doubts} == {
+        "What it does is unknown: give its kind.",
+        "Nobody knows when.",
+        "Its page would lose it, but nobody sees from here whether it keeps the bytes.",
+    }
+    told = {row.foreseen[0].told for row in view.rows}
+    assert "the fix whether it follows or not" in told
+
+
+def doubtful(run: Run, because: str, listed: bool | None, held: HeldState | None) -> Verdict:
+    """A mirror that lists it, and of which no more than this is foreseen."""
+    verdict = next(v for v in run.verdicts if v.broken.listed and not v.is_source)
+    after = Counterfactual(
+        listed=listed, held=held or HeldState.UNKNOWN, when=When.UNKNOWN, because=because
+    )
+    location = replace(verdict.location, name=because[:12].replace(" ", "-"))
+    return replace(verdict, location=location, counterfactuals={Action.DELETED: after})
 
 
 def test_a_history_is_drawn_as_a_curve() -> None:

@@ -160,6 +160,69 @@ def test_what_was_not_measured_or_not_declared_is_unknown_and_counted_so(
     assert found.deletion.undetermined == 2  # the source's file host as well
 
 
+UNMEASURED = place("x", "simple")
+
+
+@pytest.mark.parametrize(
+    ("files", "deleted", "yanked", "told"),
+    [
+        (LISTED, Gets.FIX, Gets.FIX, "the fix whether it follows or not"),
+        (OLD, Gets.UNKNOWN, Gets.UNKNOWN, "the broken release until it follows, then the fix"),
+    ],
+)
+def test_what_unmeasured_software_gives_is_known_where_following_makes_no_difference(
+    files: tuple[Candidate, ...], deleted: Gets, yanked: Gets, told: str
+) -> None:
+    found = judged((UNMEASURED, seen("x", (), files=files)))
+    assert after(found, "x").unpinned_gets is deleted
+    assert after(found, "x").because.endswith(told)
+    assert after(found, "x", Action.YANKED).unpinned_gets is yanked
+    # A machine without a network gets nothing from a server, and whoever pins it does until then.
+    assert after(found, "x").offline_gets is Gets.ERROR
+    assert after(found, "x").pinned_gets is Gets.UNKNOWN
+    # A yank takes it from nobody who pins it, and moves no bytes.
+    assert after(found, "x", Action.YANKED).listed is True
+    assert after(found, "x", Action.YANKED).pinned_gets is Gets.BROKEN
+    assert after(found, "x", Action.YANKED).hash_locked_gets is Gets.BROKEN
+    assert found.deletion.undetermined == 2
+
+
+def test_what_is_not_in_step_and_whose_source_is_not_seen_is_not_guessed() -> None:
+    locations = (stage.location("source", "pypi"), UNMEASURED)
+    down = observe("source", outcome=Outcome.UNREACHABLE)
+    found = run(plan(kinds=ALL, locations=locations), down, seen("x", (), files=OLD))
+    assert after(found, "x").unpinned_gets is Gets.UNKNOWN
+    assert after(found, "x", Action.ROLLED_FORWARD).unpinned_gets is Gets.UNKNOWN
+
+
+def test_bytes_that_were_never_here_do_not_arrive_by_a_deletion() -> None:
+    elsewhere = observe("x", page(LISTED), file_hosting=FileHosting.ELSEWHERE)
+    found = judged((UNMEASURED, elsewhere))
+    assert after(found, "x").held is HeldState.NOT_HELD
+    assert after(found, "x").listed is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "note", "why"),
+    [
+        ("simple", "", "not known what software runs here"),
+        ("simple", 'this looks like devpi (x): kind = "devpi" would also tell more', "looks like"),
+        ("http-cache", "", "give its cache_path"),
+        ("devpi", "", "whether this is a mirror or a stage"),
+        ("pypiserver", "", "whether it has files of its own"),
+        ("bandersnatch-like", "", "was never measured"),
+    ],
+)
+def test_where_nothing_was_measured_it_says_why_and_what_would_tell(
+    kind: str, note: str, why: str
+) -> None:
+    kinds = {**ALL, kind: replace(ALL.get(kind, ALL["devpi"]), name=kind, syncs=True)}
+    place_here, notes = place("x", kind), (note,) if note else ()
+    the_plan = plan(place_here, kinds=kinds)
+    found = run(the_plan, source(page(LISTED)), observe("x", page(LISTED), notes=notes))
+    assert why in after(found, "x").because
+
+
 def test_a_place_that_is_overdue_promises_nothing() -> None:
     late = place("mirror", "devpi", expected_lag_s=60.0)
     found = judged((late, seen("mirror", DEVPI, *STORED, files=OLD)))
@@ -234,8 +297,8 @@ def test_with_nothing_deleted_the_sentence_says_who_would_keep_it() -> None:
     assert numbers(found) == (0, 1, 4, 1)
     assert found.deletion.sentence == (
         "Deleting 1.2.3 at source acts on one place; 5 of the 6 places that list or hold it are "
-        "elsewhere, 4 would certainly keep it, 1 would lose it after the delay of what copies, 1 "
-        "would go on installing it, and for 1 nothing promises that it would ever go away."
+        "elsewhere. 4 would certainly keep it, 1 would go on giving it to unpinned installs, 1 "
+        "would lose it only after a delay, and for 1 nothing promises that it would ever go away."
     )
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from auditor.model import Evidence, HeldState, Run
+import pytest
+from msgspec import structs
+
+from auditor.model import Candidate, Evidence, HeldState, RemedyTemplate, Run, Status, Yank
 from auditor.model.notice import Notice, NoticeKind
 from auditor.redacting import redact
+from tests.verdict import stage
 from tests.verdict.stage import (
+    BROKEN,
+    FIX,
+    GOOD,
     NOW,
     OLD,
     digest,
@@ -17,6 +24,7 @@ from tests.verdict.stage import (
     page,
     plan,
     run,
+    source,
 )
 
 MIRROR = location("mirror")
@@ -43,6 +51,50 @@ def test_the_release_note_says_that_nothing_was_deleted() -> None:
     (notice,) = of(audited(), NoticeKind.RELEASE_NOTE)
     assert "pip install --upgrade 'brokenpkg>=1.2.4'" in notice.text
     assert "yanked, not deleted" in notice.text
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ((GOOD, BROKEN, FIX), "to be yanked and not deleted"),
+        ((GOOD, structs.replace(BROKEN, yanked=Yank.YES), FIX), "yanked, not deleted"),
+        ((GOOD, FIX), "no longer on the index"),
+    ],
+)
+def test_the_release_note_announces_only_what_was_done_at_the_source(
+    files: tuple[Candidate, ...], said: str
+) -> None:
+    found = run(plan(MIRROR), source(page(files)), observe("mirror", page(OLD)))
+    (notice,) = of(found, NoticeKind.RELEASE_NOTE)
+    assert said in notice.text
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("# to the operator of {url}: please sync", "What should help: please sync\n"),
+        ("# in its settings: sync", "What should help: in its settings: sync\n"),
+        ("refresh {url}", "This should help:\n\n    refresh https://mirror.example/simple/\n"),
+    ],
+)
+def test_whoever_runs_a_place_is_addressed_and_not_quoted(command: str, said: str) -> None:
+    template = RemedyTemplate(command=command, effect="", statuses=(Status.EXPOSED,))
+    kinds = {**stage.KINDS, "simple": replace(stage.KINDS["simple"], remedies=(template,))}
+    found = run(plan(MIRROR, kinds=kinds), observe("mirror", page(OLD)))
+    (notice,) = of(found, NoticeKind.OPERATOR)
+    assert said in notice.text
+
+
+def test_the_title_for_an_operator_says_what_is_wrong_there() -> None:
+    other = structs.replace(BROKEN, hashes={"sha256": "0" * 64})
+    seen = {
+        "has not arrived": page(OLD),
+        "has other bytes than the release": page((GOOD, other, FIX)),
+    }
+    for said, shown in seen.items():
+        found = run(plan(MIRROR), source(page((GOOD, BROKEN, FIX))), observe("mirror", shown))
+        (notice,) = of(found, NoticeKind.OPERATOR)
+        assert said in notice.title
 
 
 def test_the_advisory_has_the_numbers_and_the_digests() -> None:
