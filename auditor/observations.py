@@ -20,7 +20,7 @@ from auditor.model import Observation, Plan
 from auditor.model.extent import extent_of
 from auditor.model.file_table import FileTable
 
-__all__ = ["FORMAT", "Header", "encode", "read", "write", "write_text"]
+__all__ = ["FORMAT", "Header", "encode", "is_stream", "read", "write", "write_text"]
 
 # Raised when an older auditor could no longer read the file.
 FORMAT = 1
@@ -114,12 +114,23 @@ def _read_one(path: Path) -> tuple[Header, tuple[Observation, ...]]:
             f"{path}:1: written in format {header.propagation_auditor}, this auditor reads "
             f"{FORMAT}; use the auditor that wrote it (tool version {header.plan.tool_version})"
         )
+    _check_versions(header.plan, path)
     found = (
         _decode(line, Observation, path, number)
         for number, line in enumerate(lines[1:], start=2)
         if line.strip()
     )
     return header, tuple(found)
+
+
+def _check_versions(plan: Plan, path: Path) -> None:
+    try:
+        for incident in plan.incidents:
+            _ = incident.broken_rules, incident.fixed_rules
+    except ValueError as error:
+        raise ObservationsError(
+            f"{path}:1: {error}; write the file again with `auditor probe`"
+        ) from error
 
 
 def _decode(line: bytes, wanted: type[_T], path: Path, number: int) -> _T:
@@ -180,7 +191,14 @@ def _other_addresses(plans: Sequence[Plan]) -> list[str]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all (temporary file, then rename)."""
+    """Write a file that appears whole or not at all (temporary file, then rename).
+
+    A device or a pipe, such as /dev/stdout, is written to: it must not be replaced by a file.
+    """
+    if is_stream(path):
+        with path.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+        return
     path = path.absolute()
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -192,6 +210,14 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is a device or a pipe, or a link of the system's to what it stands for."""
+    if not path.exists():
+        return False
+    is_link = path.is_symlink() and path.absolute().parts[1:2] in (("dev",), ("proc",))
+    return is_link or not (path.is_file() or path.is_dir())
 
 
 def _umask() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from auditor.history.recall import with_first_sight
 from auditor.history.watches import WatchEntry
-from auditor.model import LagState, Observation, Outcome, Plan, Run, Status, Verdict
+from auditor.model import Incident, LagState, Observation, Outcome, Plan, Run, Status, Verdict
 from auditor.model.source import find_source
 from auditor.upstreams import source_facts
 from auditor.verdict import exit_code, judge
@@ -23,6 +23,7 @@ __all__ = [
     "Pass",
     "Watch",
     "WatchOutcome",
+    "keeps_waiting",
     "outcome_of",
     "question_of",
     "wait_s",
@@ -161,7 +162,7 @@ class Watch:
         self._now = now
         self._source = find_source(plan.locations)
         self._published: set[str] = set()
-        self._known: dict[tuple[str, str], Observation] = {}
+        self._known: dict[tuple[str, str, str], Observation] = {}
         self._unchanged = 0
         self._signature: object = None
 
@@ -211,10 +212,7 @@ class Watch:
                 replace(self._plan, incidents=tuple(waiting), locations=(self._source,))
             )
             self._take(seen)
-            by_id = {incident.id: incident for incident in waiting}
-            for observation in seen.observations:
-                if source_facts(observation, by_id[observation.incident]).lists_fix:
-                    self._published.add(observation.incident)
+            self._published |= {i.id for i in waiting if _is_published(i, seen.observations)}
             if seen.interrupted:
                 return True
         open_ones = tuple(
@@ -229,7 +227,7 @@ class Watch:
     def _take(self, seen: Looked) -> None:
         """Keep the newest observation of each place; being stopped is no news of any."""
         for observation in seen.observations:
-            key = observation.incident, observation.location
+            key = observation.incident, observation.location, observation.vantage
             if seen.interrupted and observation.outcome is Outcome.SKIPPED and key in self._known:
                 continue
             self._known[key] = observation
@@ -247,16 +245,26 @@ class Watch:
         if outcome.is_final:
             return self._interval_s
         blocking = {
-            (run.incident.id, v.location.name): v
+            (run.incident.id, v.location.name, v.vantage): v
             for run in runs
             for v in run.verdicts
-            if _blocks(v)
+            if keeps_waiting(v)
         }
         seen = [(v, self._known[key]) for key, v in blocking.items() if key in self._known]
         return wait_s(seen, self._now(), unchanged=self._unchanged, interval_s=self._interval_s)
 
 
-def _blocks(verdict: Verdict) -> bool:
+def _is_published(incident: Incident, observations: Sequence[Observation]) -> bool:
+    """Whether the source lists the fix to every vantage that could read it.
+
+    Where one of them sees the old page yet, so may the caches that are near it.
+    """
+    told = [source_facts(o, incident).lists_fix for o in observations if o.incident == incident.id]
+    return True in told and False not in told
+
+
+def keeps_waiting(verdict: Verdict) -> bool:
+    """Whether a watch waits for this row."""
     unknown = verdict.status is Status.UNKNOWN and verdict.location.required
     return verdict.failing or unknown
 
@@ -317,23 +325,19 @@ def _seconds(text: str, answered_at: datetime, now: datetime) -> float:
     return (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
 
 
-def question_of(plan: Plan, passes: int) -> str:
-    """Digest of what is watched: a watch that was cut off goes on only if it asks the same."""
+def question_of(plan: Plan, passes: int, vantages: Sequence[str] = ()) -> str:
+    """Digest of what is watched: a watch that was cut off goes on only if it asks the same.
+
+    Args:
+        plan: what is watched.
+        passes: how many looks in a row must agree.
+        vantages: whose workers look; none: this process does.
+    """
     parts: Iterable[object] = (
         passes,
-        plan.vantage.id,
+        sorted(vantages) or plan.vantage.id,
         [(i.id, i.project, i.broken, i.fixed, i.environments) for i in plan.incidents],
         [(p.name, p.kind, p.locator, p.upstream, p.required) for p in plan.locations],
         [status.value for status in plan.fail_on],
     )
     return hashlib.sha256(repr(list(parts)).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def counts_of(runs: Sequence[Run]) -> Mapping[str, int]:
-    """For one line: how many rows there are, have the fix, and keep the watch waiting."""
-    verdicts = [v for run in runs for v in run.verdicts]
-    return {
-        "locations": sum(run.summary.locations for run in runs),
-        "fix_chosen": sum(run.summary.fix_chosen for run in runs),
-        "waiting": sum(map(_blocks, verdicts)),
-    }

@@ -40,7 +40,8 @@ class Parser(argparse.ArgumentParser):
             return found
         word = unknown[0]
         close = difflib.get_close_matches(word.partition("=")[0], self._option_string_actions, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"see `{self.prog} --help`"
+        chosen = " ".join([self.prog, *filter(None, [getattr(found, "action", None)])])
+        hint = f"did you mean {close[0]}?" if close else f"see `{chosen} --help`"
         what = "unknown option" if word.startswith("-") else "one argument too many:"
         raise UsageError(f"{what} {word}; {hint}")
 
@@ -51,8 +52,10 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     add_scope(parser)
 
 
-def add_scope(parser: argparse.ArgumentParser) -> None:
-    """Which releases and which places, without the project."""
+def add_scope(
+    parser: argparse.ArgumentParser, *, places: str = "what pip is configured to ask"
+) -> None:
+    """Which releases and which places, without the project; `places` are those of the default."""
     group = parser.add_argument_group("what and where")
     group.add_argument(
         "--broken",
@@ -74,7 +77,7 @@ def add_scope(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="[NAME:]KIND=LOCATOR",
         help="a place to look at: a URL as for pip --index-url, a path, or s3://BUCKET/PREFIX; "
-        "repeat for several (default: what pip is configured to ask)",
+        f"repeat for several (default: {places})",
     )
     group.add_argument(
         "--public-mirrors",
@@ -164,8 +167,8 @@ def add_history(parser: argparse.ArgumentParser, *, only_changes: bool = True) -
         group.add_argument(
             "--only-changes",
             action="store_true",
-            help="print nothing if nothing changed since the last run; exit code and files as "
-            "usual",
+            help="print nothing if nothing changed since the last run; exit code, files and the "
+            "line of --exit-style nagios as usual",
         )
 
 

@@ -14,15 +14,17 @@ from auditor.cli.arguments import (
     add_reporting,
     add_vantages,
 )
+from auditor.cli.messages import complain, print_unknown
 
 if TYPE_CHECKING:
+    from auditor.cli.memory import Memory
     from auditor.cli.outputs import Outputs
     from auditor.config import Resolved
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "Look at every place that may hold a copy, judge what is there, and report it."
-# Nothing was determined: another run is at it.
+# Nothing was determined: another run is at it. It is the *unknown* of monitoring systems as well.
 EXIT_OTHER_RUN = 3
 
 
@@ -42,6 +44,15 @@ def _is_one_by_one(args: argparse.Namespace, resolved: Resolved, outputs: Output
     return len(resolved.plan.incidents) > 1 and not is_line_first and not args.celery
 
 
+def _leave_it(args: argparse.Namespace, memory: Memory) -> int:
+    """Say that another run is at it."""
+    text = f"another run is working with {memory.path}; this one leaves without looking"
+    complain(text)
+    if args.exit_style == "nagios":
+        print_unknown(text)
+    return EXIT_OTHER_RUN
+
+
 def run(args: argparse.Namespace) -> int:
     """Audit; return the exit code of design section 5."""
     from auditor.cli.looking import look_now
@@ -56,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     memory = Memory.of(args, resolved)
     with memory.alone() as is_alone:
         if not is_alone:
-            return EXIT_OTHER_RUN
+            return _leave_it(args, memory)
         resolved = replace(resolved, plan=memory.recalled(resolved.plan))
         if _is_one_by_one(args, resolved, outputs):
             from auditor.cli.fleet import audit_each

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from auditor.cli.conclusion import conclude, print_summary_line
+from auditor.cli.conclusion import concluded, masked, print_summary_line
 from auditor.cli.fleet_lines import line_of, totals
 from auditor.cli.looking import stopping_on_signals
 from auditor.cli.memory import Memory
@@ -89,6 +89,7 @@ class _Teller:
         self._memory = memory
         self._told: list[Run] = []
         self._code = 0
+        self._problem = ""
         self._is_silent = True
         self.may_wait = memory.path is not None
 
@@ -100,8 +101,7 @@ class _Teller:
         try:
             judged = judge(plan, sight.observations, interrupted=interrupted)
         except UsageError as error:  # one name that nobody knows costs the others nothing
-            complain(f"error: incident {sight.incident}: {error}")
-            self._code = USAGE
+            self._failed(f"incident {sight.incident}: {error}", USAGE)
             return
         kept = memory.keep(judged, sight.observations, plan, redact=self._outputs.redact)
         for run in self._outputs.shown(kept):
@@ -116,13 +116,14 @@ class _Teller:
                 self._say_written(outputs.site.write(()))
             except OSError as error:
                 self._failed(f"--site: {error.filename} cannot be written: {error.strerror}")
-        if args.exit_style == "nagios" and not self._is_silent:
-            print_summary_line(self._told)
+        self._memory.tell()
+        code = self._code or self._memory.exit_code(concluded(self._told))
+        if args.exit_style == "nagios":
+            problem = self._memory.problem or self._problem
+            print_summary_line(self._told, code, problem, redact=outputs.redact)
         if outputs.lines and not self._is_silent:
             sys.stdout.write(totals(self._told, outputs.colour) + "\n")
-        self._memory.tell()
-        code = conclude(args, self._told)
-        return self._code or self._memory.exit_code(code)
+        return masked(args, self._told, code)
 
     def _write(self, run: Run) -> None:
         outputs, is_silent = self._outputs, self._memory.is_silent
@@ -139,9 +140,10 @@ class _Teller:
         if not (self._args.quiet or self._memory.is_silent or self._outputs.lines):
             say(f"wrote {path}")
 
-    def _failed(self, problem: str) -> None:
+    def _failed(self, problem: str, code: int = INTERNAL) -> None:
         complain(f"error: {problem}")
-        self._code = self._code or INTERNAL
+        self._problem = self._problem or problem
+        self._code = USAGE if USAGE in (code, self._code) else code
 
 
 def slim(run: Run) -> Run:

@@ -7,19 +7,25 @@ from collections.abc import Sequence
 
 from auditor.cli.messages import one_line
 from auditor.model import Run
+from auditor.model.conclusion import Conclusion, conclusion_of
 
 __all__ = ["line_of", "totals"]
 
 # A status is a sign and a word, never a colour alone.
-_SIGNS = {0: ("✔", "32"), 1: ("✖", "31"), 3: ("?", "33")}
-_FAILED = ("!", "31")
+_SIGNS = {
+    Conclusion.BAD: ("✖", "31"),
+    Conclusion.FAILED: ("!", "31"),
+    Conclusion.UNKNOWN: ("?", "33"),
+    Conclusion.TOLERATED: ("∥", "33"),
+    Conclusion.GOOD: ("✔", "32"),
+}
 _WIDEST_STATUS = len("rolled-forward")
 
 
 def line_of(run: Run, colour: bool) -> str:
     """Say in one line what became of an incident: its status, name, numbers and sentence."""
     summary = run.summary
-    sign, code = _SIGNS.get(summary.exit_code, _FAILED)
+    sign, code = _SIGNS[conclusion_of(run)]
     words = f"{sign} {summary.status.value:<{_WIDEST_STATUS}}"
     if colour:
         words = f"\x1b[{code}m{words}\x1b[0m"
@@ -33,9 +39,8 @@ def line_of(run: Run, colour: bool) -> str:
 
 def totals(runs: Sequence[Run], colour: bool) -> str:
     """Say in one line what became of all of them, and how to see more of one."""
-    codes = Counter(run.summary.exit_code for run in runs)
-    words = ((1, "not rolled forward"), (3, "not determined"), (0, "all good"))
-    counted = ", ".join(f"{codes[code]} {text}" for code, text in words if codes[code])
+    number = Counter(map(conclusion_of, runs))
+    counted = ", ".join(f"{number[each]} {each.value}" for each in _SIGNS if number[each])
     bold = ("\x1b[1m", "\x1b[0m") if colour else ("", "")
     which = "one in full: --incident ID, or --report html=DIR/{id}.html, or --site DIR"
     return f"{bold[0]}{len(runs)} incidents: {counted}{bold[1]} ({which})"

@@ -69,6 +69,7 @@ def _compare(answer: Answer) -> Iterator[str]:
 
 def _changes(answer: Answer) -> Iterator[str]:
     changes = cast("Sequence[Change]", answer["changes"])
+    several = len({change.vantage for change in changes}) > 1
     if not changes:
         yield "  nothing changed"
         return
@@ -76,7 +77,13 @@ def _changes(answer: Answer) -> Iterator[str]:
     if len(changes) > _SHOWN_CHANGES:
         yield f"    {len(changes) - _SHOWN_CHANGES} older ones are left out; see --format json"
     for change in changes[-_SHOWN_CHANGES:]:
-        yield f"    {_time(change.at)}  {change.location}: {_difference(change)}"
+        place = _place(change, several=several)
+        yield f"    {_time(change.at)}  {place}: {_difference(change)}"
+
+
+def _place(row: Change | RowTrend, *, several: bool) -> str:
+    """Name a place; where several looked, also who saw it so."""
+    return f"{row.location}, from {row.vantage}" if several else row.location
 
 
 def _difference(change: Change) -> str:
@@ -119,7 +126,9 @@ def _trends(answer: Answer) -> Iterator[str]:
         reached = "not reached yet" if seconds is None else f"after {_duration(seconds)}"
         yield f"  {name} of the places had the fix: {reached}"
     yield from (f"  {line}" for line in _curve(trends.curve))
-    yield from (f"  {_row(row)}" for row in trends.rows)
+    several = len({row.vantage for row in trends.rows}) > 1
+    for row in trends.rows:
+        yield f"  {_place(row, several=several)}: {_row(row)}"
 
 
 def _curve(points: Sequence[CurvePoint]) -> Iterator[str]:
@@ -149,8 +158,15 @@ def _row(row: RowTrend) -> str:
     if row.silent_since is not None:
         notes.append(f"silent since {_time(row.silent_since)}")
     elif row.silences:
-        notes.append(f"was silent {row.silences} times")
-    return f"{row.location}: {row.status}; {'; '.join(notes)}"
+        notes.append("was silent once" if row.silences == 1 else f"was silent {row.silences} times")
+    if row.silences and row.answered_share is not None:
+        notes.append(f"answered {_percent(row.answered_share)} of the time")
+    return f"{row.status}; {'; '.join(notes)}"
+
+
+def _percent(share: float) -> str:
+    """A share that is not all of it must not be rounded up to all of it."""
+    return f"{min(99.9, 100 * share):.1f} %"
 
 
 _BODIES = {"list": _list, "show": _show, "compare": _compare, "trends": _trends}

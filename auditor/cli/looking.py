@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from auditor.cli.messages import complain
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Seen", "look", "look_now", "stopping_on_signals"]
 
+# So long the first answer lets the other places be asked before anything is imported beside them.
+_HEAD_START_S = 0.05
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -53,23 +54,30 @@ async def look(
     """Look at everything from within an event loop."""
     progress = Progress(several=len(resolved.plan.incidents) > 1, verbose=args.verbose > 0)
     shows = wants_progress(args) or args.verbose > 0
-    ahead: list[asyncio.Future[ModuleType]] = []
+    ahead: list[asyncio.Task[None]] = []
 
     def note(event: Event) -> None:
         if event.phase == "finished" and not ahead:
-            # What comes after looking is imported while the other places are waited for.
-            loop = asyncio.get_running_loop()
-            ahead.append(loop.run_in_executor(None, import_module, "auditor.cli.telling"))
+            ahead.append(asyncio.create_task(_import_what_comes_after()))
         if shows:
             progress(event)
 
     audit = _looker(args, resolved, kinds, note)
     with stopping_on_signals(audit):
         observations = await audit.run()
+    for importing in ahead:
+        importing.cancel()  # what has begun goes on: whoever needs it waits for its end
     await asyncio.gather(*ahead, return_exceptions=True)
     if shows:
         progress.finish()
     return Seen(observations=observations, interrupted=audit.interrupted)
+
+
+async def _import_what_comes_after() -> None:
+    """Import, while places are waited for, what judges and tells."""
+    await asyncio.sleep(_HEAD_START_S)
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, import_module, "auditor.cli.telling")
 
 
 class _Looker(Protocol):
@@ -110,7 +118,7 @@ def stopping_on_signals(audit: _Looker) -> Iterator[None]:
     """The first Ctrl-C (or TERM) finishes early with what is there; the second one quits."""
     loop = asyncio.get_running_loop()
     handled: list[signal.Signals] = []
-    before = signal.getsignal(signal.SIGTERM)
+    before = {each: signal.getsignal(each) for each in _STOP_SIGNALS}
 
     def release() -> None:
         while handled:
@@ -130,8 +138,9 @@ def stopping_on_signals(audit: _Looker) -> Iterator[None]:
     try:
         yield
     finally:
-        was_handled = signal.SIGTERM in handled
+        was_handled = list(handled)
         release()
-        if was_handled and before is not None:
+        for each in was_handled:
             # The loop leaves the system's own: a watch would die of what comes between two looks.
-            signal.signal(signal.SIGTERM, before)
+            if before[each] is not None:
+                signal.signal(each, before[each])

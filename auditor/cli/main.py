@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, cast
 
 from auditor import __version__
-from auditor.cli.messages import complain, one_line
+from auditor.cli.messages import complain, one_line, print_unknown
 from auditor.errors import AuditorError, UsageError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _failed(text: str, words: list[str], code: int, error: BaseException) -> int
     if _is_nagios(words):
         # To a monitoring system, 2 would mean that the places fail; 3 is its *unknown*:
         # https://nagios-plugins.org/doc/guidelines.html#AEN78
-        sys.stdout.write(f"PROPAGATION UNKNOWN - {lines[0].replace('|', '/')}\n")
+        print_unknown(lines[0])
         return EXIT_NAGIOS_UNKNOWN
     return code
 

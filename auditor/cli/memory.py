@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["EXIT_NOT_KEPT", "Memory"]
 
 # An internal error: what was asked for beside the audit did not happen.
-EXIT_NOT_KEPT = 4
+EXIT_USAGE, EXIT_NOT_KEPT = 2, 4
 
 
 class Memory:
@@ -39,7 +39,7 @@ class Memory:
     Attributes:
         path: of the history; None: none is kept.
         changed: whether anything differs from the run before, or that cannot be known.
-        failed: whether something could not be kept or told.
+        problem: the first thing that could not be kept or told; "" if everything could.
 
     Args:
         path: of the history.
@@ -56,7 +56,7 @@ class Memory:
     ) -> None:
         self.path = path
         self.changed = True
-        self.failed = False
+        self.problem = ""
         self._channels = tuple(channels)
         self._only_changes = only_changes
         self._said: set[str] = set()
@@ -92,7 +92,7 @@ class Memory:
     @property
     def is_silent(self) -> bool:
         """Whether nothing is to be printed."""
-        return self._only_changes and not self.changed and not self.failed
+        return self._only_changes and not self.changed and not self.problem
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
@@ -106,21 +106,13 @@ class Memory:
             return
         from auditor.history.lock import only_run
 
-        lock = only_run(self.path)
-        try:
-            is_ours = lock.__enter__()
-        except HistoryError as error:
-            self._complain(error)
-            yield True
-            return
-        try:
-            if not is_ours:
-                complain(
-                    f"another run is working with {self.path}; this one leaves without looking"
-                )
+        is_ours = True
+        with ExitStack() as stack:
+            try:
+                is_ours = stack.enter_context(only_run(self.path))
+            except HistoryError as error:
+                self._complain(error)
             yield is_ours
-        finally:
-            lock.__exit__(None, None, None)
 
     def recalled(self, plan: Plan) -> Plan:
         """Add what past runs saw to the question."""
@@ -181,14 +173,16 @@ class Memory:
         for note in dict.fromkeys(note for each in recorded for note in each.notes):
             complain(f"history {self.path}: {note}")
 
-    def resumed_watch(self, plan: Plan, passes: int, budget: timedelta) -> WatchEntry:
+    def resumed_watch(
+        self, plan: Plan, passes: int, budget: timedelta, vantages: Sequence[str] = ()
+    ) -> WatchEntry:
         """Return the watch of this question that was cut off, or one that begins now."""
         from auditor.history.watches import WatchEntry, find_watch
         from auditor.watching import question_of
 
         now = datetime.now(UTC)
         fresh = WatchEntry(
-            question=question_of(plan, passes),
+            question=question_of(plan, passes, vantages),
             started_at=now,
             deadline=now + budget,
             updated_at=now,
@@ -248,7 +242,8 @@ class Memory:
                     for run in runs
                 )
         except (HistoryError, OSError) as error:
-            self._complain(error)
+            if not self.problem:  # else it was said, in other words
+                self._complain(error)
             return tuple(runs)
 
     def tell(self) -> None:
@@ -266,8 +261,8 @@ class Memory:
             self._complain(error)
 
     def exit_code(self, code: int) -> int:
-        """Never call ok what could not be kept or told."""
-        return EXIT_NOT_KEPT if self.failed and code == 0 else code
+        """Put first what could not be kept or told: design section 5 has 4 before 1 and 3."""
+        return EXIT_NOT_KEPT if self.problem and code != EXIT_USAGE else code
 
     def _record(
         self,
@@ -287,8 +282,8 @@ class Memory:
         return recorded
 
     def _complain(self, problem: AuditorError | OSError | str) -> None:
-        self.failed = True
         text = str(problem)
+        self.problem = self.problem or text
         if text not in self._said:
             self._said.add(text)
             complain(f"error: {text}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["complain", "one_line", "say"]
+__all__ = ["complain", "one_line", "print_unknown", "say"]
 
 _MAX_LINE_CHARS = 2000
 
@@ -32,3 +32,8 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Write one line to stderr that says whose it is."""
     say(f"auditor: {text}")
+
+
+def print_unknown(text: str) -> None:
+    """Write to stdout what a monitoring system shows where nothing was determined."""
+    sys.stdout.write(f"PROPAGATION UNKNOWN - {one_line(text).replace('|', '/')}\n")

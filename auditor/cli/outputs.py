@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.cli.explaining import explain_place
+from auditor.cli.fleet_lines import line_of, totals
 from auditor.contracts import ReportFormat
 from auditor.errors import AuditorError, RenderError, UsageError
 from auditor.model import Run
-from auditor.observations import write_text
+from auditor.observations import is_stream, write_text
 from auditor.registry import find_format
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ class Outputs:
             except OSError as error:
                 problems.append(f"--site: {error.filename} cannot be written: {error.strerror}")
         self._print(runs)
+        if self.lines:
+            sys.stdout.writelines(f"{line_of(run, self.colour)}\n" for run in runs)
+            sys.stdout.write(f"{totals(runs, self.colour)}\n")
         if problems:
             raise RenderError("\n".join(problems))
         return tuple(written)
@@ -197,6 +201,8 @@ def check_file(file: str) -> None:
     path = Path(file)
     if path.is_dir():
         raise ValueError(f"{file} is a directory; name a file in it")
+    if is_stream(path):
+        return
     if not path.parent.is_dir():
         raise ValueError(f"there is no directory {path.parent}; create it first")
     if not os.access(path.parent, os.W_OK):

@@ -13,16 +13,20 @@ from urllib.parse import quote
 
 from auditor.cli.messages import one_line
 from auditor.model import Run
+from auditor.model.conclusion import Conclusion, conclusion_of
 
 __all__ = ["Entry", "index_page"]
 
 # A status is a sign and a word, never a colour alone.
-_OUTCOMES = {
-    0: ("✔", "all good", "good"),
-    1: ("✖", "not rolled forward", "bad"),
-    3: ("?", "not determined", "unknown"),
+_SIGNS = {
+    Conclusion.GOOD: ("✔", "good"),
+    Conclusion.TOLERATED: ("∥", "unknown"),
+    Conclusion.BAD: ("✖", "bad"),
+    Conclusion.UNKNOWN: ("?", "unknown"),
+    Conclusion.FAILED: ("!", "bad"),
 }
-_FAILED = ("!", "audit failed", "bad")
+# What the entries said before they had a conclusion of their own.
+_BY_EXIT_CODE = {0: Conclusion.GOOD, 1: Conclusion.BAD, 3: Conclusion.UNKNOWN}
 _MOST_CHARS = 600
 
 _STYLE = """
@@ -65,7 +69,8 @@ class Entry:
     Attributes:
         link: relative address of its files, without their endings.
         incident, project, broken, fixed: the question.
-        exit_code, sentence, counts: the answer; `counts` such as `5 exposed, 2 unknown`.
+        exit_code, conclusion, sentence, counts: the answer; `counts` such as
+            `5 exposed, 2 unknown`.
         finished_at: UTC.
     """
 
@@ -75,6 +80,7 @@ class Entry:
     broken: str
     fixed: str
     exit_code: int
+    conclusion: Conclusion
     sentence: str
     counts: str
     finished_at: datetime
@@ -91,6 +97,7 @@ class Entry:
             broken=_short(", ".join(run.incident.broken)),
             fixed=_short(", ".join(run.incident.fixed)),
             exit_code=summary.exit_code,
+            conclusion=conclusion_of(run),
             sentence=_short(summary.sentence),
             counts=", ".join(f"{number} {status}" for status, number in counts if number),
             finished_at=run.finished_at.astimezone(UTC),
@@ -115,12 +122,20 @@ class Entry:
             raise ValueError("no time zone")
         names = ("incident", "project", "broken", "fixed", "sentence", "counts")
         texts = {name: _short(str(stored.get(name, ""))) for name in names}
-        return cls(link=link, exit_code=code, finished_at=finished_at.astimezone(UTC), **texts)
+        word = stored.get("conclusion", _BY_EXIT_CODE.get(code, Conclusion.FAILED))
+        return cls(
+            link=link,
+            exit_code=code,
+            conclusion=Conclusion(word),
+            finished_at=finished_at.astimezone(UTC),
+            **texts,
+        )
 
     @property
     def outcome(self) -> tuple[str, str, str]:
         """Sign, word and tone."""
-        return _OUTCOMES.get(self.exit_code, _FAILED)
+        sign, tone = _SIGNS[self.conclusion]
+        return sign, self.conclusion.value, tone
 
 
 def index_page(entries: Iterable[Entry]) -> str:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from auditor.cli.conclusion import conclude, print_summary_line
+from auditor.cli.conclusion import concluded, masked, print_summary_line
 from auditor.cli.memory import Memory
 from auditor.cli.messages import say
 from auditor.cli.outputs import Outputs
@@ -35,12 +35,15 @@ def judge_and_tell(
     plan = memory.with_first_sight(plan, observations)
     judged = judge(plan, observations, interrupted=interrupted, must_be_known=must_be_known)
     runs = outputs.shown(memory.keep(judged, observations, plan, redact=outputs.redact))
-    if memory.is_silent:
-        outputs = replace(outputs, main=None)
-    if args.exit_style == "nagios" and not memory.is_silent:
-        print_summary_line(runs)  # its reader takes the first line of all
+    is_silent = memory.is_silent
+    memory.tell()  # first: a report that cannot be written costs no message
+    code = memory.exit_code(concluded(runs))
+    if is_silent:
+        outputs = replace(outputs, main=None, lines=False)
+    if args.exit_style == "nagios":
+        # Its reader takes the first line of all, and a check that prints none is broken to it.
+        print_summary_line(runs, code, memory.problem, redact=outputs.redact)
     for path in outputs.write(runs):
-        if not (args.quiet or memory.is_silent):
+        if not (args.quiet or is_silent):
             say(f"wrote {path}")
-    memory.tell()
-    return memory.exit_code(conclude(args, runs))
+    return masked(args, runs, code)

@@ -17,7 +17,9 @@ from auditor.cli.arguments import (
     add_looking,
     add_question,
     add_reporting,
+    add_vantages,
 )
+from auditor.cli.messages import complain, say
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from auditor.watching import Look, Looked, Pass
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A worker that is there answers the last question of a watch within this.
+_SHORTEST_WAIT_S = 1.0
 
 SUMMARY = "Look again and again, until the fix is chosen everywhere or the budget is spent."
 
@@ -53,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="between two looks at least; more while nothing changes (default: 10s)",
     )
     add_looking(parser)
+    add_vantages(parser)
     add_judging(parser)
     add_history(parser, only_changes=False)
     add_reporting(parser)
@@ -66,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     from auditor.registry import load_kinds
 
     budget_s, passes, interval_s = _bounds(args)
+    if args.grace and not args.quiet:
+        complain("warning: --grace excuses nothing here: a watch waits for what is late")
     kinds = load_kinds()
     resolved = resolve_question(args, kinds)
     outputs = plan_outputs(args, [incident.id for incident in resolved.plan.incidents])
@@ -73,12 +82,12 @@ def run(args: argparse.Namespace) -> int:
 
     from auditor.watching import Watch
 
-    entry = memory.resumed_watch(resolved.plan, passes, timedelta(seconds=budget_s))
+    entry = memory.resumed_watch(resolved.plan, passes, timedelta(seconds=budget_s), args.celery)
     if entry.looks and not args.quiet:
         _tell_resumed(entry, passes)
     watch = Watch(
         memory.recalled(resolved.plan),
-        _look_with(args, resolved, kinds),
+        _look_with(args, resolved, kinds, entry.deadline),
         entry,
         passes=passes,
         interval_s=interval_s,
@@ -102,11 +111,11 @@ def _bounds(args: argparse.Namespace) -> tuple[float, int, float]:
     from auditor.config.values import parse_duration
 
     found: dict[str, float] = {}
-    for name in ("budget", "interval"):
+    for name in ("budget", "interval", "celery_wait"):
         try:
             found[name] = parse_duration(getattr(args, name))
         except ValueError as error:
-            raise UsageError(f"--{name}: {error}") from error
+            raise UsageError(f"--{name.replace('_', '-')}: {error}") from error
     if found["interval"] <= 0:
         raise UsageError("--interval: nobody may be asked without a pause; write such as 10s")
     if not (args.passes.isascii() and args.passes.isdigit() and 1 <= int(args.passes) <= 1000):
@@ -115,19 +124,29 @@ def _bounds(args: argparse.Namespace) -> tuple[float, int, float]:
 
 
 def _look_with(
-    args: argparse.Namespace, resolved: Resolved, kinds: Mapping[str, ProbeKind]
+    args: argparse.Namespace,
+    resolved: Resolved,
+    kinds: Mapping[str, ProbeKind],
+    deadline: datetime,
 ) -> Look:
-    """Look as an audit does, without its progress: a watch has lines of its own."""
+    """Look as an audit does, without its progress: a watch has lines of its own.
+
+    No worker is waited for beyond the budget.
+    """
     from dataclasses import replace
 
     from auditor.cli.looking import look_now
+    from auditor.config.values import parse_duration
     from auditor.watching import Looked
 
-    quiet = argparse.Namespace(**{**vars(args), "no_progress": True})
+    wait_s = parse_duration(args.celery_wait)
 
     def look(plan: Plan) -> Looked:
         # Each look freezes what is alive (see `eventloop.run`); the last one's is not any more.
         gc.unfreeze()
+        left_s = max(_SHORTEST_WAIT_S, (deadline - datetime.now(UTC)).total_seconds())
+        ours = {"no_progress": True, "celery_wait": f"{min(wait_s, left_s):.3f}s"}
+        quiet = argparse.Namespace(**{**vars(args), **ours})
         seen = look_now(quiet, replace(resolved, plan=plan), kinds)
         return Looked(observations=seen.observations, interrupted=seen.interrupted)
 
@@ -136,6 +155,8 @@ def _look_with(
 
 class Stopping:
     """A CI system that ends a job says so with SIGTERM; the report is still to be written.
+
+    Likewise after the first Ctrl-C; the second one quits.
 
     While somebody looks, the look itself is stopped (`stopping_on_signals`); whatever is written
     between two looks is written to its end.
@@ -147,16 +168,17 @@ class Stopping:
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Take SIGTERM for as long as this lasts."""
+        """Take SIGTERM and Ctrl-C for as long as this lasts."""
         try:
-            before = signal.signal(signal.SIGTERM, self._stop)
+            before = {each: signal.signal(each, self._stop) for each in _STOP_SIGNALS}
         except ValueError:  # not the main thread
             yield
             return
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     def slept(self, seconds: float) -> bool:
         """Wait; False if somebody wants it to end."""
@@ -171,8 +193,8 @@ class Stopping:
         return not self._is_wanted
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._is_wanted = True
-        if self._is_asleep:
+        was_wanted, self._is_wanted = self._is_wanted, True
+        if self._is_asleep or was_wanted:
             raise KeyboardInterrupt
 
 
@@ -181,13 +203,16 @@ def _end(
 ) -> int:
     """Write the reports of the last look, and return the exit code."""
     from auditor.cli.conclusion import masked, print_summary_line
-    from auditor.cli.messages import complain, say
 
     if not (stopped or seen.interrupted):
         memory.end_watch()
     runs = outputs.shown(memory.with_timelines(seen.runs, redact=outputs.redact))
+    code = seen.exit_code
+    if stopped and code == 0:
+        code = 3
+    code = memory.exit_code(code)
     if args.exit_style == "nagios":
-        print_summary_line(runs)
+        print_summary_line(runs, code, memory.problem, redact=outputs.redact)
     written = outputs.write(runs)
     if not args.quiet:
         for path in written:
@@ -195,23 +220,19 @@ def _end(
         if stopped or seen.interrupted:
             complain("stopped; the same command goes on from here if it keeps a history")
         say(f"watch: {_sentence(seen, stopped=stopped)}")
-    code = seen.exit_code
-    if stopped and code == 0:
-        code = 3
-    return memory.exit_code(masked(args, runs, code))
+    return masked(args, runs, code)
 
 
 def _sentence(seen: Pass, *, stopped: bool) -> str:
     looks = f"{seen.number} look{'' if seen.number == 1 else 's'}"
     if seen.is_confirmed:
-        return f"{seen.outcome.value}, {seen.agreeing} looks agree; ended after {looks}"
+        agree = "1 look says so" if seen.agreeing == 1 else f"{seen.agreeing} looks agree"
+        return f"{seen.outcome.value}, {agree}; ended after {looks}"
     cause = "stopped" if stopped or seen.interrupted else "out of budget"
     return f"{seen.outcome.value}; {cause} after {looks}"
 
 
 def _tell_resumed(entry: WatchEntry, passes: int) -> None:
-    from auditor.cli.messages import say
-
     left_s = max(0.0, (entry.deadline - datetime.now(UTC)).total_seconds())
     say(
         f"watch: goes on from {entry.started_at:%Y-%m-%d %H:%M:%S} UTC; {entry.looks} looks so "

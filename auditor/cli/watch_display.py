@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from auditor.cli.messages import one_line, say
 from auditor.cli.outputs import wants_colour
 from auditor.model import Severity, Verdict
-from auditor.watching import Pass, counts_of
+from auditor.watching import Pass, keeps_waiting
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Display", "Lines", "LiveTable", "display_of"]
 
 # Rows beside those of the table itself: its head, the lines above it, the prompt.
-_OTHER_LINES = 6
+_OTHER_LINES = 7
 _SIGNS = {
     Severity.FAIL: ("✖", "red"),
     Severity.INCONCLUSIVE: ("?", "yellow"),
@@ -147,9 +147,9 @@ class LiveTable:
         now = datetime.now(UTC)
         if self._seen is None:
             return Text(f"watch: the first look is under way, {_left(self._deadline, now)} left")
-        return Group(Text(self._head(self._seen, now)), self._table(self._seen))
+        return Group(*map(Text, self._head(self._seen, now)), self._table(self._seen, now))
 
-    def _head(self, seen: Pass, now: datetime) -> str:
+    def _head(self, seen: Pass, now: datetime) -> tuple[str, str]:
         if seen.is_last:
             then = "this was the last one"
         elif self._next_at is None:
@@ -157,25 +157,29 @@ class LiveTable:
         else:
             then = f"next look in {_left(self._next_at, now)}"
         left = _left(self._deadline, now)
-        return f"watch: look {seen.number}: {_news(seen)}; {then}; {left} of the budget left"
+        news = f"watch: look {seen.number}: {_news(seen)}"
+        return news, f"       {then}; {left} of the budget left"
 
-    def _table(self, seen: Pass) -> Table:
+    def _table(self, seen: Pass, now: datetime) -> Table:
         from rich.table import Table
         from rich.text import Text
 
         several = len(seen.runs) > 1
-        table = Table(box=None, pad_edge=False, show_edge=False)
-        for name in (*(("incident",) if several else ()), "place", "status", "fix", "lag"):
-            table.add_column(name, no_wrap=True, overflow="ellipsis")
         rows = sorted(_rows(seen), key=_by_urgency)
+        from_several = len({verdict.vantage for _, verdict in rows}) > 1
+        table = Table(box=None, pad_edge=False, show_edge=False)
+        named = (*(("incident",) if several else ()), "place", *(("from",) if from_several else ()))
+        for name in (*named, "status", "fix", "lag"):
+            table.add_column(name, no_wrap=True, overflow="ellipsis")
         most = max(3, self._console.size.height - _OTHER_LINES)
         for incident, verdict in rows[:most]:
             sign, colour = _SIGNS[verdict.status.severity]
             cells = [
                 Text(one_line(verdict.location.name)),
+                *([Text(one_line(verdict.vantage))] if from_several else []),
                 Text(f"{sign} {verdict.status.value}", style=colour),
                 Text(verdict.fix.chosen.value if verdict.fix.chosen else "-"),
-                Text(_lag(verdict)),
+                Text(_lag(verdict, now)),
             ]
             table.add_row(*([Text(one_line(incident))] if several else []), *cells)
         if len(rows) > most:
@@ -185,11 +189,11 @@ class LiveTable:
 
 
 def _news(seen: Pass) -> str:
-    counts = counts_of(seen.runs)
-    return (
-        f"{seen.outcome.value}: {counts['fix_chosen']} of {counts['locations']} places have "
-        f"the fix, {counts['waiting']} waited for"
-    )
+    runs = seen.runs
+    places = sum(run.summary.locations for run in runs)
+    having = sum(run.summary.fix_chosen for run in runs)
+    waiting = sum(keeps_waiting(verdict) for run in runs for verdict in run.verdicts)
+    return f"{seen.outcome.value}: {having} of {places} places have the fix, {waiting} waited for"
 
 
 def _left(until: datetime, now: datetime) -> str:
@@ -215,7 +219,9 @@ def _by_urgency(row: tuple[str, Verdict]) -> tuple[bool, int, str, str, str]:
     )
 
 
-def _lag(verdict: Verdict) -> str:
+def _lag(verdict: Verdict, now: datetime) -> str:
     until = verdict.lag.latest_by
-    due = f", due by {until:%H:%M} UTC" if until and verdict.failing else ""
-    return f"{verdict.lag.state.value}{due}"
+    if until is None or not verdict.failing:
+        return verdict.lag.state.value
+    day = "" if until.date() == now.date() else f"{until:%Y-%m-%d} "
+    return f"{verdict.lag.state.value}, due by {day}{until:%H:%M} UTC"

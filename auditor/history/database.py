@@ -19,7 +19,8 @@ BUSY_TIMEOUT_S = 30.0
 _RETRY_S = 0.02
 
 _CAUSES = {
-    "FULL": "the disk is full; free some space, or shorten it with `auditor history prune`",
+    # Forgetting needs some space as well: what is deleted is written to the log first.
+    "FULL": "the disk is full; free some space, then shorten it with `auditor history prune`",
     "READONLY": "it is read-only; give this user the right to write the file and its directory",
     "PERM": "access is denied; give this user the right to write the file and its directory",
     "CANTOPEN": "it cannot be opened; create its directory, and give this user the right to write",
@@ -39,7 +40,8 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise HistoryError(f"history {path}: {_cause(error)}") from error
+        cause = "it is a directory; name a file in it" if path.is_dir() else _cause(error)
+        raise HistoryError(f"history {path}: {cause}") from error
     except HistoryError as error:
         if str(path) in str(error):
             raise

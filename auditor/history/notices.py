@@ -20,6 +20,7 @@ __all__ = [
     "is_delivered",
     "last_message_at",
     "put_into_outbox",
+    "rows_seen_since",
     "told_to",
     "waiting_for",
     "write_told",
@@ -125,6 +126,17 @@ def put_into_outbox(
         "ON CONFLICT (delivery) DO NOTHING",
         (channel, incident, delivery, body, to_ms(made_at)),
     )
+
+
+def rows_seen_since(
+    connection: sqlite3.Connection, incident: int, moment: datetime
+) -> frozenset[Row]:
+    """The rows of an incident that somebody has looked at since a moment."""
+    rows = connection.execute(
+        "SELECT location, vantage FROM series WHERE incident = ? AND last_seen >= ?",
+        (incident, to_ms(moment)),
+    )
+    return frozenset((location, vantage) for location, vantage in rows)
 
 
 def last_message_at(connection: sqlite3.Connection, channel: str, incident: int) -> datetime | None:

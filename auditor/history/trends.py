@@ -21,6 +21,7 @@ __all__ = ["RowTrend", "Trends", "trends_of"]
 # One loss is a regression; a row that loses it again and again has nodes that disagree.
 FLAPPING_LOSSES = 2
 _SILENT = "unreachable"
+_NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,24 +79,28 @@ class Trends:
 def trends_of(entry: IncidentEntry, series: Sequence[Series]) -> Trends:
     """Work out the trends of one incident."""
     rows = tuple(_row(row, entry.clock_starts_at) for row in deciding(series))
-    took = pd.Series([row.took_s for row in rows], dtype="float64")
+    took = pd.Series([row.took_s for row in rows], dtype="float64").fillna(_NEVER).sort_values()
     return Trends(
         incident=entry.name,
         clock_starts_at=entry.clock_starts_at,
         rows=rows,
-        p50_s=_when_share(took, 0.5),
-        p90_s=_when_share(took, 0.9),
-        last_s=_when_share(took, 1.0),
+        p50_s=_when_reached(took, percent=50),
+        p90_s=_when_reached(took, percent=90),
+        last_s=_when_reached(took, percent=100),
         curve=curve_of(series),
     )
 
 
-def _when_share(took: pd.Series[float], share: float) -> float | None:
-    """Seconds until that share of all rows had it. Rows that never had it count as not yet."""
+def _when_reached(took: pd.Series[float], *, percent: int) -> float | None:
+    """Seconds until so many of all rows had it; those that never had it are last.
+
+    Half of ten rows are five: a quantile of pandas would be between the fifth and the sixth.
+    """
     if took.empty:
         return None
-    reached = took.fillna(float("inf")).quantile(share, interpolation="higher")
-    return None if reached == float("inf") else float(reached)
+    wanted = -(-len(took) * percent // 100)
+    reached = float(took.iloc[wanted - 1])
+    return None if reached == _NEVER else reached
 
 
 def _row(row: Series, start: datetime | None) -> RowTrend:

@@ -12,30 +12,40 @@ from auditor.model.verdict import LagState, Verdict
 
 __all__ = ["monitoring_code", "monitoring_line"]
 
-FAILING = 1
+OK, FAILING, INCONCLUSIVE = 0, 1, 3
 _WORDS = {0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN"}
 
 
 def monitoring_code(runs: Sequence[Run], exit_code: int) -> int:
-    """Turn our exit code into theirs: 0 ok, 1 within lag, 2 failing, 3 unknown."""
-    if exit_code != FAILING:
+    """Turn our exit code into theirs: 0 ok, 1 within lag, 2 failing, 3 unknown.
+
+    Ours of 2 and 4 are none of theirs: places that fail beside an error still fail.
+    """
+    if exit_code in (OK, INCONCLUSIVE):
         return exit_code
-    is_late_only = all(v.lag.state is LagState.WITHIN_LAG for v in _failing(runs))
+    failing = list(_failing(runs))
     has_finding = any(finding.failing for run in runs for finding in run.findings)
+    if exit_code != FAILING and not failing and not has_finding:
+        return INCONCLUSIVE
+    is_late_only = all(v.lag.state is LagState.WITHIN_LAG for v in failing)
     return 1 if is_late_only and not has_finding else 2
 
 
-def monitoring_line(runs: Sequence[Run], exit_code: int, one_line: Callable[[str], str]) -> str:
+def monitoring_line(
+    runs: Sequence[Run], exit_code: int, one_line: Callable[[str], str], *, problem: str = ""
+) -> str:
     """Return the line that a monitoring system shows, without a line break.
 
     Args:
         runs: one per incident.
         exit_code: ours, over all of them.
         one_line: makes foreign text safe to show.
+        problem: what went wrong beside the audit; "" if nothing did.
     """
     code = monitoring_code(runs, exit_code)
     # The bar separates text from numbers (AEN197 there).
-    text = one_line(" ".join(run.summary.sentence for run in runs)).replace("|", "/")
+    told = (problem, *(run.summary.sentence for run in runs))
+    text = one_line(" ".join(filter(None, told))).replace("|", "/")
     numbers = {
         "locations": sum(run.summary.locations for run in runs),
         "failing": len(list(_failing(runs))),

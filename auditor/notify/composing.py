@@ -13,6 +13,7 @@ from auditor.history.notices import (
     Told,
     last_message_at,
     put_into_outbox,
+    rows_seen_since,
     told_to,
     write_told,
 )
@@ -58,7 +59,11 @@ def compose(
         write_told(connection, channel.name, incident, news)
         if not events and settings.remind_every_s is not None:
             last = last_message_at(connection, channel.name, incident)
-            events = remind({**told, **news}, last, run.finished_at, settings, reasons)
+            # A place that was taken out of the configuration is nobody's business any more.
+            since = run.finished_at - timedelta(seconds=settings.remind_every_s)
+            looked_at = rows_seen_since(connection, incident, since)
+            believed = {row: each for row, each in (told | news).items() if row in looked_at}
+            events = remind(believed, last, run.finished_at, settings, reasons)
         if events:
             message = _message(run, channel, events)
             put_into_outbox(

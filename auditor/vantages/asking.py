@@ -21,6 +21,7 @@ from auditor.vantages.broker import (
     HARD_LIMIT_AFTER_S,
     TASK,
     Application,
+    close_application,
 )
 from auditor.vantages.messages import (
     FORMAT,
@@ -43,10 +44,10 @@ T = TypeVar("T")
 
 
 class Asking:
-    """Asks the workers of several vantages, and puts what they saw side by side.
+    """Asks the workers of several vantages once, and puts what they saw side by side.
 
     Args:
-        application: of `broker.open_application`.
+        application: of `broker.open_application`; closed in the end.
         plan: what is asked; what a location may be seen from is in the location.
         kinds: the installed ones.
         vantages: ids of those that are to look.
@@ -116,7 +117,7 @@ class Asking:
             # Questions that were taken back are on their way; nobody waits long for that.
             with suppress(UsageError, TimeoutError):
                 async with asyncio.timeout(CONNECT_WITHIN_S):
-                    await self._with_broker(lambda: None)
+                    await self._with_broker(partial(close_application, self._application))
             self._thread.shutdown(wait=False, cancel_futures=True)
         return tuple(
             self._seen.get((o.vantage, o.incident, o.location), o) for each in found for o in each

@@ -9,7 +9,14 @@ from typing import Any
 from auditor.errors import UsageError
 from auditor.vantages.messages import queue_of
 
-__all__ = ["BROKER_VARIABLE", "RESULTS_VARIABLE", "TASK", "Application", "open_application"]
+__all__ = [
+    "BROKER_VARIABLE",
+    "RESULTS_VARIABLE",
+    "TASK",
+    "Application",
+    "close_application",
+    "open_application",
+]
 
 BROKER_VARIABLE = "AUDITOR_BROKER_URL"
 RESULTS_VARIABLE = "AUDITOR_RESULTS_URL"
@@ -87,3 +94,16 @@ def open_application(
         task_publish_retry=False,
     )
     return application
+
+
+def close_application(application: Application) -> None:
+    """Close the connections that Celery would keep until the process ends.
+
+    A watch opens an application for each look: what nobody uses for minutes, some network cuts.
+    """
+    # Of Redis; what other stores of results keep open ends with the application.
+    pool = getattr(getattr(application.backend, "client", None), "connection_pool", None)
+    if pool is not None:
+        pool.disconnect()
+    application.close()
+    importlib.import_module("kombu.pools").reset()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,6 +178,23 @@ def test_a_directory_that_is_not_writable_is_refused_first(
     locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
     result = run("audit", "--config", config("source"), "-o", locked / "x")
     assert "is not writable" in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no named pipes in its directories")
+def test_a_report_goes_through_a_pipe_and_does_not_replace_it(
+    run: Run, config: Config, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    result = run("audit", "--config", config("source"), "--report", f"json={pipe}")
+    reader.join(30)
+
+    assert result.code == 0
+    assert pipe.is_fifo()
+    assert statuses(read[0]) == {"source": "rolled-forward"}
 
 
 def test_a_report_that_cannot_be_written_in_the_end_costs_no_other(

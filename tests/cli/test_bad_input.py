@@ -20,7 +20,10 @@ PLACE = ("--location", "simple=http://127.0.0.1:9/simple/")
     [
         ("nothing to look for; say PROJECT --broken VERSION", ()),
         ("--broken is missing; say --broken VERSION", ("brokenpkg", "--fixed", "1.2.4")),
-        ("--fixed is missing; say --fixed VERSION", ("brokenpkg", "--broken", "1.2.3")),
+        (
+            "--fixed is missing; say --fixed VERSION, such as --fixed 1.2.4",
+            ("brokenpkg", "--broken", "1.2.3"),
+        ),
         ("PROJECT is missing; name", ("--broken", "1.2.3", "--fixed", "1.2.4")),
         (
             "--fixed: 1.2.2 is not above the broken release 1.2.3",
@@ -31,6 +34,11 @@ PLACE = ("--location", "simple=http://127.0.0.1:9/simple/")
             ("brokenpkg", "--broken", "one", "--fixed", "1.2.4", *PLACE),
         ),
         ("PROJECT: 'broken pkg' is no project name; use", ("broken pkg", *QUESTION[1:], *PLACE)),
+        (
+            "PROJECT: 'brokenpkg==1.2.3' names a version as well; write 'brokenpkg' alone",
+            ("brokenpkg==1.2.3", *QUESTION[1:], *PLACE),
+        ),
+        ("PROJECT: audit.toml is a file; name it with --config", ("audit.toml",)),
         ("--location foo=: says nowhere where it is; write", (*QUESTION, "--location", "foo=")),
         ("--location foo: has no '='; write", (*QUESTION, "--location", "foo")),
         (
@@ -121,6 +129,10 @@ async def _never(audit: object) -> None:
         ("empty.jsonl is there already; name another file", ("config", "init", "empty.jsonl")),
         ("there is no directory none; create it first", ("config", "init", "none/a.toml")),
         ("nothing to check; say `auditor config check FILE`", ("config", "check")),
+        (
+            "unknown option -o; see `auditor config init --help`",
+            ("config", "init", "-o", "x.toml"),
+        ),
         ("argument init|check|show: invalid choice: 'sow'", ("config", "sow")),
         ("-o: there is no directory none; create", ("demo", "-o", "none/x.html")),
         ("-o: x.json is the name of the JSON; name", ("demo", "-o", "x.json")),

@@ -146,6 +146,18 @@ def test_several_incidents_get_a_line_each_and_one_for_all(
     assert "--incident ID" in lines[-1]
 
 
+def test_judging_several_incidents_says_the_same_as_auditing_them(
+    host: str, run: Run, configured: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = configured(host, 2, of_projects(3))
+    seen = tmp_path / "seen.jsonl"
+    assert run("probe", "--config", file, "-o", seen).code == 0
+    judged = run("judge", seen)
+    assert judged.out == run("audit", "--config", file).out
+    assert judged.out.splitlines()[-1].startswith("3 incidents: 3 all good")
+    assert run("judge", seen, "--format", "nagios", "--incident", "i1").out.count("\n") == 1
+
+
 def test_the_full_report_of_each_is_had_by_asking_for_it(
     run: Run, configured: Callable[..., Path], host: str
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sqlite3
@@ -10,88 +9,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from auditor.history.lock import only_run
-from auditor.lab.index import EmbeddedIndex
-from auditor.lab.server import LoopbackServer
-from auditor.lab.site import IndexSite
-from auditor.lab.story import BROKEN, FIXED, PROJECT, Story, incident_toml, play
+from auditor.lab.story import BROKEN, FIXED
 from tests.cli.conftest import Run, run
-from tests.notify.receivers import Hook, hook
+from tests.history.small import Small, config, file, receiver, small
+from tests.notify.receivers import Hook
 
-__all__ = ["run"]  # the fixture that runs a command in this process
-
-
-class Small:
-    """A source and one mirror of it, both of which can change while they serve."""
-
-    def __init__(self) -> None:
-        self.source = EmbeddedIndex(PROJECT)
-        self.story: Story = play(EmbeddedIndex(PROJECT), datetime.now(UTC))
-        self.mirror = EmbeddedIndex(PROJECT)
-        self.servers = [
-            LoopbackServer("source", IndexSite(self.source)),
-            LoopbackServer("mirror", IndexSite(self.mirror)),
-        ]
-
-    def show(self, index: EmbeddedIndex, *, fixed: bool) -> None:
-        index.adopt(self.story.fixed if fixed else self.story.before_fix)
-
-    def toml(self, more: str = "") -> str:
-        source, mirror = (server.simple_url for server in self.servers)
-        return f"""\
-{more}
-{incident_toml()}
-[[locations]]
-name = "source"
-kind = "simple"
-url = "{source}"
-[[locations]]
-name = "mirror"
-kind = "simple"
-url = "{mirror}"
-upstream = "source"
-expected_lag = "1d"
-"""
-
-
-@pytest.fixture
-def small() -> Iterator[Small]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    world = Small()
-    try:
-        for server in world.servers:
-            asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(30)
-        yield world
-    finally:
-        for server in world.servers:
-            asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "h.sqlite3"
-
-
-@pytest.fixture
-def config(small: Small, tmp_path: Path) -> Callable[..., Path]:
-    def write(more: str = '[audit]\nhistory = "h.sqlite3"\n') -> Path:
-        path = tmp_path / "a.toml"
-        path.write_text(small.toml(more))
-        return path
-
-    return write
+__all__ = ["config", "file", "receiver", "run", "small"]  # fixtures
 
 
 def runs_in(file: Path) -> int:
@@ -154,7 +84,7 @@ def test_reports_are_written_even_if_the_history_is_damaged(
     report = tmp_path / "r.json"
     result = run("audit", "--config", config(), "--report", f"json={report}")
 
-    assert (4 if fixed else 1) == result.code
+    assert result.code == 4
     assert json.loads(report.read_text())["summary"]["exit_code"] == (0 if fixed else 1)
     assert "move it away, and the next run begins a new one" in result.err
     assert result.err.count("auditor: error:") == 1
@@ -171,12 +101,6 @@ def test_notifications_need_a_history_and_say_which_key(
     assert "notify: needs a history, which knows what was told already; set history in" in (
         result.err
     )
-
-
-@pytest.fixture
-def receiver() -> Iterator[Hook]:
-    with hook() as started:
-        yield started
 
 
 def test_a_change_is_told_once_and_its_end_too(
@@ -406,8 +330,9 @@ def test_a_watch_that_was_killed_goes_on_with_its_budget_and_its_looks(
 
 
 @pytest.mark.slow
-def test_a_watch_that_is_terminated_writes_its_reports(
-    small: Small, config: Callable[..., Path], tmp_path: Path, file: Path
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_watch_that_is_stopped_writes_its_reports(
+    small: Small, config: Callable[..., Path], tmp_path: Path, how: signal.Signals
 ) -> None:
     small.show(small.source, fixed=True)
     small.show(small.mirror, fixed=False)
@@ -421,7 +346,7 @@ def test_a_watch_that_is_terminated_writes_its_reports(
     )
     assert process.stderr is not None
     first = process.stderr.readline()
-    process.terminate()
+    process.send_signal(how)
     out, err = process.communicate(timeout=60)
 
     assert "within-lag: 1 of 2 places have the fix, 1 waited for" in first
@@ -432,12 +357,24 @@ def test_a_watch_that_is_terminated_writes_its_reports(
     assert FIXED in report.read_text()
 
 
+def test_a_watch_that_is_told_to_excuse_what_is_late_says_that_it_does_not(
+    small: Small, config: Callable[..., Path], run: Run
+) -> None:
+    small.show(small.source, fixed=True)
+    small.show(small.mirror, fixed=False)
+    result = run("watch", "--config", config(""), "--grace", "--budget", "0.1s")
+
+    assert result.code == 1
+    assert "--grace excuses nothing here" in result.err
+
+
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
         ("--budget", "soon", "is no duration"),
         ("--passes", "0", "is no number of looks"),
         ("--interval", "0", "nobody may be asked without a pause"),
+        ("--celery-wait", "soon", "is no duration"),
     ],
 )
 def test_a_watch_refuses_what_makes_no_sense(

@@ -20,9 +20,10 @@ import pytest
 from rich.console import Console
 
 from auditor.cli.watch_display import Lines, LiveTable, display_of
+from auditor.model import Lag, LagState
 from auditor.verdict import judge
 from auditor.watching import Pass, outcome_of
-from tests.history.test_commands import Small, config, file, small
+from tests.history.small import Small, config, file, small
 from tests.verdict import stage
 
 __all__ = ["config", "file", "small"]  # the world of the commands' tests
@@ -65,12 +66,47 @@ def drawn(seen: Pass | None, *, height: int = 30, colour: bool = True) -> str:
 def test_the_table_names_every_place_with_its_status_the_urgent_ones_first() -> None:
     shown = drawn(a_pass(fine=stage.CURRENT, late=stage.OLD))
 
-    assert "look 3: stuck: 2 of 3 places have the fix, 1 waited for; next look in 1 min" in (
+    assert "look 3: stuck: 2 of 3 places have the fix, 1 waited for next look in 1 min" in (
         " ".join(shown.split())
     )
     assert "✖ exposed" in shown
     assert "✔ rolled-forward" in shown
     assert shown.index("late") < shown.index("fine")
+
+
+def test_what_is_told_fits_a_terminal_of_eighty_columns() -> None:
+    head = drawn(a_pass(late=stage.OLD, fine=stage.CURRENT)).splitlines()[:2]
+
+    assert [line for line in head if len(line.removeprefix("\x1b[?25l")) > 80] == []
+    assert "look 3: " in head[0]
+    assert "next look in 1 min 30 s" in head[1]
+
+
+def test_a_place_that_several_look_at_is_shown_with_who_saw_it() -> None:
+    one = a_pass(edge=stage.OLD)
+    (run,) = one.runs
+    far = (replace(v, vantage="tokyo") for v in run.verdicts)
+    both = replace(one, runs=(replace(run, verdicts=(*run.verdicts, *far)),))
+
+    assert "from" not in drawn(one)
+    lines = drawn(both).split("place")[-1].splitlines()
+    assert sum("edge" in line and "tokyo" in line for line in lines) == 1
+    assert sum("edge" in line and "here" in line for line in lines) == 1
+
+
+def test_a_place_that_is_due_on_another_day_says_on_which() -> None:
+    one = a_pass(edge=stage.OLD)
+    (run,) = one.runs
+    now = datetime.now(UTC)
+    shown = {}
+    for days in (0, 2):
+        due = now.replace(hour=23, minute=59) + timedelta(days=days)
+        lag = Lag(state=LagState.WITHIN_LAG, latest_by=due)
+        late = tuple(replace(v, lag=lag) for v in run.verdicts)
+        text = drawn(replace(one, runs=(replace(run, verdicts=late),)))
+        shown[days] = f"due by {due:%Y-%m-%d} 23:59 UTC" in text, "due by 23:59 UTC" in text
+
+    assert shown == {0: (False, True), 2: (True, False)}
 
 
 def test_before_the_first_look_is_done_that_is_said() -> None:
@@ -86,7 +122,7 @@ def test_names_move_no_cursor_and_are_no_markup() -> None:
 def test_what_does_not_fit_is_counted() -> None:
     many = {f"place-{number}": stage.CURRENT for number in range(30)}
     shown = drawn(a_pass(**many), height=12)
-    assert "and 25 more, none of them more urgent" in shown
+    assert "and 26 more, none of them more urgent" in shown
 
 
 def test_without_colour_there_is_none() -> None:

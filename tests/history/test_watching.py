@@ -39,6 +39,8 @@ class Played:
     asked: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     stop_at: float | None = None
+    # Seconds by which what is seen from there is behind; None: nothing is.
+    vantages: Mapping[str, float | None] = field(default_factory=lambda: {"here": 0.0})
 
     def now(self) -> object:
         return START + timedelta(seconds=self.second)
@@ -49,18 +51,22 @@ class Played:
         stopped = self.stop_at is not None and self.second >= self.stop_at
         observations = tuple(
             replace(
-                self._seen(name, stopped),
+                self._seen(name, stopped, behind_s),
                 started_at=self.now(),
                 finished_at=self.now(),
                 incident=incident.id,
+                vantage=vantage,
             )
             for incident in plan.incidents
             for name in names
+            for vantage, behind_s in self.vantages.items()
         )
         return Looked(observations=observations, interrupted=stopped)
 
-    def _seen(self, name: str, stopped: bool) -> Observation:
-        shows = self.script.get(name, lambda s: "new")(self.second)
+    def _seen(self, name: str, stopped: bool, behind_s: float | None) -> Observation:
+        if behind_s is None:
+            return stage.observe(name, outcome=Outcome.SKIPPED, detail="nobody looks there")
+        shows = self.script.get(name, lambda s: "new")(self.second - behind_s)
         if stopped:
             return stage.observe(name, outcome=Outcome.SKIPPED, detail="interrupted")
         if shows == "gone":
@@ -149,6 +155,29 @@ def test_once_it_is_published_each_look_is_whole() -> None:
 
     assert world.asked[0][1] == ("source",)
     assert {("source", "edge")} == {names for _, names in world.asked[1:]}
+
+
+def test_a_fix_that_one_vantage_does_not_see_at_the_source_yet_is_not_asked_for_elsewhere() -> None:
+    world = played("edge", source=since(20))
+    world.vantages = {"paris": 0.0, "tokyo": 300.0}
+    passes = watch(world, passes=2)
+    asked = [second for second, names in world.asked if "edge" in names]
+
+    # Tokyo's source is five minutes behind that of Paris, and so may be what is near Tokyo.
+    assert min(asked) >= 320
+    assert passes[-1].exit_code == 0
+    assert {(o.location, o.vantage) for o in passes[-1].observations} == {
+        (place, vantage) for place in ("source", "edge") for vantage in ("paris", "tokyo")
+    }
+
+
+def test_a_vantage_that_cannot_see_the_source_keeps_nobody_waiting() -> None:
+    world = played("edge", source=since(20))
+    world.vantages = {"paris": 0.0, "nowhere": None}
+    passes = watch(world, budget_s=100, passes=2)
+
+    assert any("edge" in names for _, names in world.asked)
+    assert passes[-1].outcome is WatchOutcome.UNREACHABLE
 
 
 def test_each_incident_waits_for_its_own_publication() -> None:
@@ -285,7 +314,9 @@ def test_another_question_is_another_watch() -> None:
     assert question_of(plan, 3) == question_of(stage.plan(stage.location("edge")), 3)
     asked = {question_of(plan, 3), question_of(plan, 4), question_of(more, 3)}
     asked.add(question_of(replace(plan, incidents=(incident,)), 3))
-    assert len(asked) == 4
+    asked |= {question_of(plan, 3, ["paris"]), question_of(plan, 3, ["paris", "tokyo"])}
+    assert len(asked) == 6
+    assert question_of(plan, 3, ["tokyo", "paris"]) in asked
 
 
 def blocking(**facts: object) -> tuple[Verdict, Observation]:

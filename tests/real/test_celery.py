@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import pickle
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,9 +24,12 @@ import pytest
 import redis
 from aiohttp import web
 
+from auditor.config import Options, read_document, resolve
 from auditor.lab.drive.process import clean_environment
 from auditor.lab.story import incident_toml
 from auditor.lab.world import World
+from auditor.registry import load_kinds
+from auditor.vantages.asking import Asking
 from auditor.vantages.broker import open_application
 from auditor.vantages.looking import ASKED_AGAIN
 from tests.cli.conftest import world_in_a_thread
@@ -249,6 +254,58 @@ def test_a_run_that_is_stopped_takes_its_questions_back_and_tells_what_it_has(
     assert len(lines) == 1 + len(PLACES)
 
 
+def test_a_watch_asks_workers_until_all_of_them_see_the_fix(
+    office: Office, workers: dict[str, Worker], tmp_path: Path
+) -> None:
+    config = office.config("watched.toml", "source", "fresh-mirror")
+    for each in workers.values():  # they look at what their own configuration names
+        assert each.process.poll() is None
+    history, vantages = tmp_path / "h.sqlite3", ("--celery", "paris", "--celery", "tokyo")
+    limits = ("--budget", "90s", "--interval", "0.2s", "--passes", "3", "--celery-wait", "60s")
+    words = ("watch", "--config", config, "--history", history, *vantages, *limits)
+    done = office.ask(*words, "--format", "json")
+    run = json.loads(done.stdout)
+
+    assert (done.returncode, "watch: everywhere, 3 looks agree" in done.stderr) == (0, True)
+    assert [(row["name"], row["vantage"]) for row in run["locations"]] == [
+        (name, vantage) for name in ("fresh-mirror", "source") for vantage in ("paris", "tokyo")
+    ]
+    assert run["incident"]["id"] in office.ask("history", "--history", history).stdout
+
+
+def test_a_watch_waits_for_no_worker_beyond_its_budget(office: Office, config: Path) -> None:
+    begun = time.monotonic()
+    words = ("watch", "--config", config, "--celery", "nowhere", "--budget", "2s")
+    done = office.ask(*words, "--celery-wait", "10m", "--format", "json")
+
+    assert done.returncode == 3
+    assert "watch: unreachable; out of budget" in done.stderr
+    assert time.monotonic() - begun < 60
+
+
+def test_looking_again_and_again_leaves_no_connection_open(
+    office: Office, config: Path, workers: dict[str, Worker]
+) -> None:
+    with redis.Redis.from_url(office.broker) as client:
+        open_after: list[int] = []
+        for _ in range(4):
+            look_once(office, config)
+            gc.collect()
+            open_after.append(len(client.client_list()))
+    # The worker may open one of its own when it first answers.
+    assert open_after[-1] <= open_after[0] + 1
+
+
+def look_once(office: Office, config: Path) -> None:
+    """Ask within this process, as each look of a watch does."""
+    kinds = load_kinds()
+    document = read_document(config)
+    resolved = resolve(document, kinds, Options(vantages=("paris",)), environ={})
+    application = open_application({"AUDITOR_BROKER_URL": office.broker})
+    asking = Asking(application, resolved.plan, kinds, ["paris"], wait_s=60.0)
+    assert {o.outcome.value for o in asyncio.run(asking.run())} >= {"observed"}
+
+
 @pytest.mark.parametrize(
     "killed",
     ["the whole worker", pytest.param("the process that looks", marks=pytest.mark.heavy)],
@@ -298,7 +355,8 @@ def test_a_worker_that_is_killed_loses_and_doubles_no_observation(
     lines = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()[1:]]
     assert sorted(places) == sorted(line["location"] for line in lines)
     assert {"observed"} == {line["outcome"] for line in lines}
-    assert [e["location"] for e in lines if ASKED_AGAIN in e["notes"]] == ["fresh-mirror"]
+    # On a machine that is busy, others may have been given out again as well.
+    assert "fresh-mirror" in [e["location"] for e in lines if ASKED_AGAIN in e["notes"]]
     for line in lines:
         views = [(page["view"], page["sample"]) for page in line["pages"]]
         assert len(views) == len(set(views))
