@@ -9,6 +9,7 @@ from auditor.contracts import Credentials, Ledger
 from auditor.errors import Denied, GuardRefused, Malformed, ProbeError, Unreachable
 from auditor.model import Fingerprint, Incident, Location, Observation, Outcome
 from auditor.model.file_table import listed_with
+from auditor.numbering import numbered
 
 __all__ = ["UNVERIFIED", "failed", "fingerprints_at", "sealed", "with_doubts"]
 
@@ -36,7 +37,7 @@ def fingerprints_at(observation: Observation, incident: Incident) -> tuple[Finge
 
 
 def failed(
-    blank: Observation, error: Exception, location: Location, credentials: Credentials
+    blank: Observation, error: Exception | SystemExit, location: Location, credentials: Credentials
 ) -> Observation:
     """Turn what a probe raised into an observation; no secret survives in its text."""
     connected: bool | None = None
@@ -67,7 +68,7 @@ def sealed(observation: Observation, blank: Observation, ledger: Ledger) -> Obse
     if connected is None and requests:
         connected = any(r.status is not None for r in requests)
     return replace(
-        observation,
+        numbered(observation),
         location=blank.location,
         vantage=blank.vantage,
         incident=blank.incident,

@@ -87,11 +87,18 @@ class Mistake:
 
 
 class TableError(ValueError):
-    """A table is not as its class says; carries everything that is wrong."""
+    """A table is not as its class says; carries everything that is wrong.
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+    Attributes:
+        mistakes: what is wrong.
+        readable: the table without the keys that nobody knows, if nothing else is wrong: what it
+            says can be checked further, so that all mistakes are told at once. None otherwise.
+    """
+
+    def __init__(self, mistakes: Sequence[Mistake], readable: Table | None = None) -> None:
         super().__init__(f"{len(mistakes)} mistakes")
         self.mistakes = tuple(mistakes)
+        self.readable = readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,8 @@ def check(table: type[T], value: object) -> T:
     mistakes: list[Mistake] = []
     made = _table(table, value, (), mistakes)
     if made is None or mistakes:
-        raise TableError(mistakes)
+        is_whole = all(mistake.kind == "extra_forbidden" for mistake in mistakes)
+        raise TableError(mistakes, made if is_whole else None)
     return made
 
 

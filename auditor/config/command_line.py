@@ -59,8 +59,13 @@ def _with_incident(document: Document, question: Question) -> Document:
     if question.project is None:
         raise UsageError("PROJECT is missing; name the project whose release is broken")
     for option, values in (("--broken", question.broken), ("--fixed", question.fixed)):
+        if not values and question.project.endswith(".toml"):
+            raise UsageError(f"PROJECT: {question.project} is a file; name it with --config")
         if not values:
-            raise UsageError(f"{option} is missing; say {option} VERSION, such as {option} 1.2.3")
+            sample = "1.2.3" if option == "--broken" else "1.2.4"
+            raise UsageError(
+                f"{option} is missing; say {option} VERSION, such as {option} {sample}"
+            )
     origins: dict[KeyPath, str] = {("project",): "PROJECT"}
     for key, values in (("broken", question.broken), ("fixed", question.fixed)):
         origins[(key,)] = f"--{key}"

@@ -79,7 +79,7 @@ def default_id(project: str, first_broken: str) -> str:
     """Return `PROJECT-FIRSTBROKEN`, fit for a file name also where that is a specifier."""
     named = VersionRule(first_broken).named_versions()
     text = first_broken if VersionRule(first_broken).version or not named else str(min(named))
-    return f"{project}-{_NOT_IN_IDS.sub('-', text).strip('-')}"
+    return f"{project}-{_NOT_IN_IDS.sub('-', text).strip('-.')}"
 
 
 def _check_ids(built: Sequence[tuple[KeyPath, Incident]], problems: Problems) -> None:

@@ -139,4 +139,4 @@ def _validate(
             "broken_files": tuple(keys_of(BrokenFileTable)),
         }
         problems.add_invalid(path, error, known)
-        return None
+        return error.readable if isinstance(error.readable, model) else None

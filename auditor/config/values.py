@@ -45,6 +45,7 @@ _DURATION = re.compile(rf"(?:{_DURATION_PART.pattern}\s*)+")
 
 # The name of a project: https://packaging.python.org/en/latest/specifications/name-normalization/
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_REQUIREMENT = re.compile(rf"(?P<name>{_PROJECT.pattern})\s*[=<>~!@].*", re.DOTALL)
 _INCIDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _SHA256 = re.compile(r"sha256:([0-9a-fA-F]{64})")
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
@@ -104,6 +105,12 @@ def parse_yes_or_text(value: object) -> bool | str:
 
 def parse_project(value: str) -> str:
     """Return the normalised name of a project."""
+    requirement = _REQUIREMENT.fullmatch(value)
+    if requirement:
+        raise ValueError(
+            f"{value!r} names a version as well; write {requirement['name']!r} alone, and say "
+            "broken and fixed versions apart"
+        )
     if len(value) > _MAX_NAME_CHARS or not _PROJECT.fullmatch(value):
         raise ValueError(
             f"{value!r} is no project name; use letters, digits, '.', '-' and '_', such as requests"

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -21,7 +21,7 @@ from auditor.model.incident import Incident
 from auditor.model.observation import RequestRecord
 from auditor.model.rejections import compact_rejections
 from auditor.model.run import SCHEMA_VERSION, DeletionSummary, Run, Summary
-from auditor.model.selection import Selection
+from auditor.model.selection import RejectionCode, Selection
 from auditor.model.verdict import Action, Counterfactual, Verdict
 
 __all__ = ["TOOL_NAME", "Document", "JsonValue", "run_to_document"]
@@ -52,7 +52,7 @@ def run_to_document(run: Run) -> Document:
         "vantages": _plain(sorted(run.vantages, key=lambda v: v.id)),
         "incident": _incident(run),
         "summary": _summary(run.summary),
-        "locations": [_location(verdict, run.incident) for verdict in verdicts],
+        "locations": _locations(verdicts, run.incident),
         "deletion": _deletion(run.deletion),
         "notices": _plain(run.notices),
         "requests": [_request(record) for record in run.requests],
@@ -100,7 +100,32 @@ def _deletion(deletion: DeletionSummary) -> JsonValue:
     return _plain(deletion)
 
 
-def _location(verdict: Verdict, incident: Incident) -> JsonValue:
+class _Choices(NamedTuple):
+    """What the cells of a place are written as."""
+
+    selection: JsonValue
+    rejected: JsonValue
+    others: Mapping[RejectionCode, int]
+
+
+def _locations(verdicts: Sequence[Verdict], incident: Incident) -> JsonValue:
+    # Places that serve the same pages share their cells, of which each has two hundred.
+    shared: dict[tuple[int, ...], _Choices] = {}
+    written: list[JsonValue] = []
+    for verdict in verdicts:
+        cells = tuple(map(id, verdict.selections))
+        if cells not in shared:
+            shared[cells] = _choices(verdict.selections, incident)
+        written.append(_location(verdict, shared[cells]))
+    return written
+
+
+def _choices(selections: Sequence[Selection], incident: Incident) -> _Choices:
+    entries, counts = compact_rejections(selections, incident)
+    return _Choices([_cell(selection) for selection in selections], _plain(entries), counts)
+
+
+def _location(verdict: Verdict, choices: _Choices) -> JsonValue:
     location = verdict.location
     document: Document = {
         "name": _text(location.name),
@@ -120,7 +145,7 @@ def _location(verdict: Verdict, incident: Incident) -> JsonValue:
         "declared_at": _plain(location.declared_at),
     }
     document.update(_judged(verdict))
-    document.update(_selected(verdict, incident))
+    document.update(_selected(verdict, choices))
     for action in Action:
         document[action.value] = _counterfactual(verdict.counterfactuals, action)
     return dict(sorted(document.items()))
@@ -149,14 +174,13 @@ def _judged(verdict: Verdict) -> Document:
     }
 
 
-def _selected(verdict: Verdict, incident: Incident) -> Document:
-    entries, counts = compact_rejections(verdict.selections, incident)
+def _selected(verdict: Verdict, choices: _Choices) -> Document:
     others = {code.value: count for code, count in verdict.other_rejections.items()}
-    for code, count in counts.items():
+    for code, count in choices.others.items():
         others[code.value] = max(count, others.get(code.value, 0))
     return {
-        "selection": [_cell(selection) for selection in verdict.selections],
-        "rejected": _plain(entries),
+        "selection": choices.selection,
+        "rejected": choices.rejected,
         "rejected_others": _plain(others),
     }
 

@@ -7,7 +7,7 @@ Pages have thousands of files, and an incident is about a few of them. What is a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import compress
 from typing import TypeVar, cast, overload
@@ -20,6 +20,7 @@ __all__ = [
     "filenames_of",
     "listed_with",
     "lists_version",
+    "picked",
     "specifiers_of",
     "urls_of",
     "versions_of",
@@ -97,6 +98,13 @@ class FileTable(Sequence[Candidate], ABC):
         if key not in self._derived:
             self._derived[key] = make()
         return cast(T, self._derived[key])
+
+    def at(self, positions: Iterable[int]) -> list[Candidate]:
+        """Return the candidates at some positions, counted from the beginning."""
+        if self._all is not None:
+            return list(map(self._all.__getitem__, positions))
+        made = self._made
+        return [made[at] if at in made else made.setdefault(at, self.make(at)) for at in positions]
 
     def __len__(self) -> int:
         return len(self.filenames)
@@ -182,7 +190,14 @@ def listed_with(
         positions = {at for version in found for at in _all_of(version, versions)}
     if digests:
         positions.update(_positions_of(files, digests))
-    return [files[position] for position in sorted(positions)]
+    return picked(files, sorted(positions))
+
+
+def picked(files: Sequence[Candidate], positions: Iterable[int]) -> list[Candidate]:
+    """Return the files at some positions, in their order."""
+    if isinstance(files, FileTable):
+        return files.at(positions)
+    return [files[position] for position in positions]
 
 
 def _all_of(version: str | None, versions: Sequence[str | None]) -> Iterator[int]:

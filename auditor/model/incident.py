@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from packaging.version import Version
 
@@ -12,6 +13,9 @@ from auditor.model.remembered import Remembered
 from auditor.model.version import VersionRule, parse_version
 
 __all__ = ["Finding", "Fingerprint", "Incident"]
+
+# More than any project has.
+_MAX_VERSIONS = 1 << 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,16 @@ class Incident:
         if any(rule.matches(version) for rule in self.broken_rules):
             return True, False
         return False, any(rule.matches(version) for rule in self.fixed_rules)
+
+    @cached_property
+    def breaks(self) -> Callable[[str | None], bool]:
+        """As `is_broken`, for the texts of whole pages: asked again, a text runs no Python code."""
+        return lru_cache(maxsize=_MAX_VERSIONS)(self.is_broken)
+
+    @cached_property
+    def cures(self) -> Callable[[str | None], bool]:
+        """As `is_named_fixed`, likewise."""
+        return lru_cache(maxsize=_MAX_VERSIONS)(self.is_named_fixed)
 
     def is_broken(self, version: Version | str | None) -> bool:
         """Say whether a version is one of the broken ones. Text that is no version is not."""

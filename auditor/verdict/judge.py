@@ -16,6 +16,7 @@ from auditor.model import (
     PageOutcome,
     Plan,
     Reason,
+    RequestRecord,
     Run,
     Vantage,
     Verdict,
@@ -72,7 +73,7 @@ def judge(
 def rows_of(plan: Plan, observations: Sequence[Observation]) -> tuple[Row, ...]:
     """Return the facts of each row of a plan's first incident, before anything is judged."""
     incident = plan.incidents[0]
-    ours = [as_known(o) for o in observations if o.incident == incident.id]
+    ours = [as_known(o) for o in _about(incident, plan, observations)]
     rows, _ = _rows(plan, incident, ours)
     return tuple(rows)
 
@@ -91,7 +92,7 @@ def _judge_incident(
     rules: Mapping[str, Callable[[Row], Iterator[Ruling]]],
     must_be_known: bool,
 ) -> Run:
-    ours = [as_known(o) for o in observations if o.incident == incident.id]
+    ours = [as_known(o) for o in _about(incident, plan, observations)]
     if must_be_known:
         _demand_known(incident, ours)
     ours = [*ours, *_unobserved(plan, incident, ours)]
@@ -118,13 +119,30 @@ def _judge_incident(
         ),
         deletion=summarise_deletion(context, verdicts),
         notices=notices_of(context, verdicts),
-        requests=tuple(r for o in ours for r in o.requests),
+        requests=tuple(sorted((r for o in ours for r in o.requests), key=_request_key)),
         tool_version=plan.tool_version,
         tool_versions=plan.tool_versions,
         started_at=min((o.started_at for o in ours), default=plan.created_at),
         finished_at=_last(plan, ours),
         interrupted=interrupted,
     )
+
+
+def _about(
+    incident: Incident, plan: Plan, observations: Iterable[Observation]
+) -> list[Observation]:
+    """Those of one incident, sorted: no order of files or answers may show in a report."""
+    places = {location.name: number for number, location in enumerate(plan.locations)}
+    return sorted(
+        (o for o in observations if o.incident == incident.id),
+        key=lambda o: (places.get(o.location, len(places)), o.location, o.vantage, o.finished_at),
+    )
+
+
+def _request_key(record: RequestRecord) -> tuple[str, str, str, int, str, datetime]:
+    """By place and address: requests that leave together have no order of their own."""
+    status = record.status or 0
+    return record.location, record.url, record.method, status, record.touch, record.sent_at
 
 
 def _rows(
@@ -270,7 +288,7 @@ def _demand_known(incident: Incident, observations: Sequence[Observation]) -> No
         places = ", ".join(sorted({o.location for o in observations}))
         raise UsageError(
             f"no location knows a project called {incident.project!r} (asked: {places}); check "
-            "the name, or add the index that carries it with --location"
+            "the name and the addresses, or add the index that carries it with --location"
         )
 
 

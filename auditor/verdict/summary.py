@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from packaging.version import Version
-
 from auditor.model import (
     Action,
     DeletionSummary,
@@ -23,40 +21,15 @@ from auditor.model import (
     Summary,
     Verdict,
     When,
-    parse_version,
 )
 from auditor.verdict.context import Context
 from auditor.verdict.grouping import is_group
-from auditor.verdict.ruling import names
+from auditor.verdict.persisting import HERE, persists, undetermined
+from auditor.verdict.sentence import places_in_words, sentence_of
 from auditor.verdict.source_state import SourceState
 from auditor.verdict.whose import whose_of
 
-__all__ = ["exit_code_of", "fails", "persists", "summarise", "summarise_deletion", "undetermined"]
-
-_HERE = (HeldState.HELD, HeldState.SHADOWED, HeldState.STORED_ONCE)
-
-
-def persists(verdict: Verdict) -> bool:
-    """Whether a broken artifact is known to be listed, held or pinned here."""
-    if is_group(verdict.location):
-        return False  # it is no place: its members are counted
-    return (
-        verdict.broken.listed is True
-        or verdict.broken.held in _HERE
-        or verdict.status is Status.PINNED
-    )
-
-
-def undetermined(verdict: Verdict) -> bool:
-    """Whether it is not known if a broken artifact persists here."""
-    if is_group(verdict.location):
-        return False
-    if persists(verdict) or verdict.status in (Status.ABSENT, Status.CLEAN):
-        return False
-    if verdict.location.role is Role.PIN:
-        return verdict.status is Status.UNKNOWN
-    lists = verdict.location.role is Role.INDEX and verdict.broken.listed is None
-    return lists or verdict.broken.held is HeldState.UNKNOWN
+__all__ = ["exit_code_of", "fails", "summarise", "summarise_deletion"]
 
 
 def fails(verdict: Verdict, plan: Plan) -> bool:
@@ -99,7 +72,7 @@ def summarise(
     return Summary(
         status=_overall(verdicts),
         exit_code=exit_code_of(verdicts, findings, interrupted=interrupted),
-        sentence=_sentence(context, told, findings),
+        sentence=sentence_of(context, told, findings),
         locations=len(verdicts),
         by_status=dict(sorted(Counter(v.status for v in verdicts).items(), key=_by_rank)),
         fix_chosen=sum(v.fix.chosen is FixChosen.ALL for v in verdicts),
@@ -143,7 +116,7 @@ def _fate(verdict: Verdict) -> str:
     after = verdict.counterfactuals.get(Action.DELETED)
     if after is None or undetermined(verdict):
         return "undetermined"
-    if after.listed or after.held in _HERE:
+    if after.listed or after.held in HERE:
         return "remain"
     gone = after.listed is not None or verdict.location.role is not Role.INDEX
     if gone and after.held is HeldState.NOT_HELD:
@@ -174,87 +147,6 @@ def _overall(verdicts: Sequence[Verdict]) -> Status:
     return min(statuses, key=lambda s: s.rank, default=Status.UNKNOWN)
 
 
-def _sentence(context: Context, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> str:
-    """The answer to *is it rolled forward everywhere?*, with this audit's numbers."""
-    project, line = context.incident.project, context.line
-    failing = [v for v in verdicts if v.waived is None and v.status.severity is Severity.FAIL]
-    unknown = [v for v in verdicts if v.status is Status.UNKNOWN and v.location.required]
-    if failing:
-        text = (
-            f"{project} {line.broken_text} is not rolled forward: of "
-            f"{_places(len(verdicts))}, {_failing(failing)}"
-        )
-    elif findings:
-        text = f"{project}: {findings[0].text.rstrip('.')}"
-    elif unknown:
-        text = (
-            f"Nothing failed, but {len(unknown)} of {_places(len(verdicts))} could not be "
-            f"determined: {names(v.location.name for v in unknown)}"
-        )
-        return text + "."
-    elif not any(v.fix.chosen is FixChosen.ALL for v in verdicts):
-        return f"Nothing is known of what installers get of {project}: no index could be read."
-    else:
-        kept, but = sum(map(persists, verdicts)), _but(verdicts)
-        text = (
-            f"{project} is rolled forward{but}: every {'other ' if but else ''}unpinned install "
-            f"gets {_chosen(context, verdicts)}; {line.broken_text} still listed or held at {kept} "
-            f"of {_places(len(verdicts))}"
-        )
-    if unknown:
-        text += f"; {len(unknown)} could not be determined"
-    return text + "."
-
-
-def _but(verdicts: Sequence[Verdict]) -> str:
-    """The places for which a good sentence does not speak."""
-    waived = [v.location.name for v in verdicts if v.waived is not None]
-    unknown = [v.location.name for v in verdicts if v.status is Status.UNKNOWN]
-    parts = [f"{names(waived)} (waived)"] if waived else []
-    parts += [f"{names(unknown)} (not known)"] if unknown else []
-    return f", except at {' and '.join(parts)}" if parts else ""
-
-
-def _failing(failing: Sequence[Verdict]) -> str:
-    """Tell the failures by what they mean for somebody who installs."""
-    words = {
-        Status.EXPOSED: (
-            "still gives it to unpinned installs",
-            "still give it to unpinned installs",
-        ),
-        Status.TAMPERED: ("has files with other bytes", "have files with other bytes"),
-        Status.PINNED: ("is pinned to it", "are pinned to it"),
-        Status.BEHIND: ("does not offer the fix", "do not offer the fix"),
-    }
-    count = Counter(v.status for v in failing)
-    return ", ".join(
-        f"{count[status]} {one if count[status] == 1 else many}"
-        for status, (one, many) in words.items()
-        if count[status]
-    )
-
-
-def _chosen(context: Context, verdicts: Sequence[Verdict]) -> str:
-    """The versions that installers get, that of the running interpreter first."""
-    running = {e.id for e in context.environments if e.running}
-    indexes = [v for v in verdicts if v.fix.chosen is FixChosen.ALL]
-    cells = [c for v in indexes for c in v.selections if c.counts and c.version]
-    here = {c.version for c in cells if c.environment in running and c.version}
-    others = {c.version for c in cells if c.version} - here
-    if not here:
-        return names(_ascending(others)) or "the fix"
-    text = f"{names(_ascending(here))} on this interpreter"
-    return text + (f" and {names(_ascending(others))} on others" if others else "")
-
-
-def _ascending(versions: set[str]) -> list[str]:
-    return sorted(versions, key=lambda text: (parse_version(text) or Version("0"), text))
-
-
-def _places(number: int) -> str:
-    return f"{number} place" if number == 1 else f"{number} places"
-
-
 def _deletion_sentence(context: Context, verdicts: Sequence[Verdict], count: Counter[str]) -> str:
     """The argument, from this audit's own numbers."""
     holding = [v for v in verdicts if persists(v)]
@@ -272,18 +164,36 @@ def _deletion_sentence(context: Context, verdicts: Sequence[Verdict], count: Cou
     where = f"at {source.name}" if source else "at the source"
     text = f"Deleting {broken} {where} acts on one place; "
     if others:
-        text += f"{len(others)} of the {_places(len(holding))} that list or hold it are elsewhere"
+        text += f"{_elsewhere(len(others), len(holding))}."
     else:
-        text += "no other audited place is known to list or hold it"
+        text += "no other audited place is known to list or hold it."
+    told = []
     if count["remain"]:
-        text += f", {count['remain']} would certainly keep it"
-    if count["later"]:
-        text += f", {count['later']} would lose it after the delay of what copies"
+        told.append(f"{count['remain']} would certainly keep it")
     if still:
-        text += f", {still} would go on installing it"
+        told.append(f"{still} would go on giving it to unpinned installs")
+    if count["later"]:
+        told.append(f"{count['later']} would lose it only after a delay")
     if count["undetermined"]:
-        text += f", and for {count['undetermined']} nothing promises that it would ever go away"
-    return text + "."
+        told.append(f"for {count['undetermined']} nothing promises that it would ever go away")
+    return f"{text} {_and(told)}." if told else text
+
+
+def _elsewhere(others: int, holding: int) -> str:
+    """How many of the places that list or hold it are not the source."""
+    if holding == 1:
+        return "the one place that lists or holds it is elsewhere"
+    if others == holding:
+        return f"all {holding} places that list or hold it are elsewhere"
+    are = "is" if others == 1 else "are"
+    return f"{others} of the {holding} places that list or hold it {are} elsewhere"
+
+
+def _and(parts: Sequence[str]) -> str:
+    """Join parts of a sentence, and begin it."""
+    *first, last = parts
+    text = f"{', '.join(first)}, and {last}" if first else last
+    return text[:1].upper() + text[1:]
 
 
 def _deleted_sentence(
@@ -296,7 +206,7 @@ def _deleted_sentence(
         SourceState.PROJECT_GONE: f"The whole project was deleted at {where}",
         SourceState.QUARANTINED: f"{where} has the project in quarantine",
     }.get(context.source_state, f"You deleted {broken} at {where}")
-    text = f"{done}; {len(holding)} of {_places(len(verdicts))} still have {broken}"
+    text = f"{done}; {len(holding)} of {places_in_words(len(verdicts))} still have {broken}"
     if any(v.is_source for v in holding):
         text += f", {where} itself among them, which still serves the file"
     unknown = sum(map(undetermined, verdicts))
@@ -313,4 +223,4 @@ def _has_bytes_alone(verdict: Verdict) -> bool:
     role, broken = verdict.location.role, verdict.broken
     if role is Role.PIN or verdict.is_source:
         return False
-    return broken.held in _HERE and broken.listed is not True
+    return broken.held in HERE and broken.listed is not True

@@ -58,10 +58,15 @@ def test_a_locations_own_timeout_wins_over_that_of_all(resolve_text: Resolve) ->
     assert resolve_text(text).plan.locations[0].timeout_s == 5
 
 
-def test_an_id_made_of_a_specifier_can_stand_in_a_file_name(resolve_text: Resolve) -> None:
-    text = GOOD.replace('["1.2.3"]', '["<1.2.4,>1"]')
+@pytest.mark.parametrize(
+    ("broken", "id_"), [("<1.2.4,>1", "brokenpkg-1.2.4-1"), ("==1.2.*", "brokenpkg-1.2")]
+)
+def test_an_id_made_of_a_specifier_can_stand_in_a_file_name(
+    broken: str, id_: str, resolve_text: Resolve
+) -> None:
+    text = GOOD.replace('["1.2.3"]', f'["{broken}"]').replace('["1.2.4"]', '["1.3"]')
     [incident] = resolve_text(text).plan.incidents
-    assert incident.id == "brokenpkg-1.2.4-1"
+    assert incident.id == id_
 
 
 def test_the_project_is_normalised_and_digests_become_fingerprints(resolve_text: Resolve) -> None:

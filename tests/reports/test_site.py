@@ -92,6 +92,27 @@ def test_the_newest_run_is_on_top_in_each_incident(tmp_path: Path) -> None:
     assert all((site / link).is_file() for link in links(index))
 
 
+def test_what_is_tolerated_or_not_known_is_not_called_good(tmp_path: Path) -> None:
+    excused = sample_runs.world()
+    excused = replace(excused, summary=replace(excused.summary, exit_code=0))
+    index = (publish(tmp_path, excused) / "index.html").read_text("utf-8")
+    assert '<span class="unknown">∥ tolerated</span>' in index
+
+    unread = sample_runs.offline()
+    unread = replace(unread, summary=replace(unread.summary, exit_code=0))
+    index = (publish(tmp_path, later(unread, 9)) / "index.html").read_text("utf-8")
+    assert '<span class="unknown">? not determined</span>' in index
+    assert "all good" not in index
+
+
+def test_an_entry_of_an_older_version_is_told_by_its_exit_code() -> None:
+    stored = Entry.of(sample_runs.offline(), "runs/x/a").document()
+    del stored["conclusion"]
+    assert Entry.from_document(stored, "runs/x/a") == Entry.of(sample_runs.offline(), "runs/x/a")
+    with pytest.raises(ValueError, match="neither"):
+        Entry.from_document({**stored, "conclusion": "neither"}, "runs/x/a")
+
+
 def test_hostile_entries_and_strangers_files_do_no_harm(tmp_path: Path) -> None:
     site = publish(tmp_path, sample_runs.offline())
     folder = site / "runs" / "x"

@@ -551,7 +551,7 @@ def test_locks_that_were_looked_at_count_as_dependants(pin: Pin, fails: bool) ->
 def test_what_deleting_would_do_is_told_by_this_audits_own_facts() -> None:
     mirror = observe("mirror", page([GOOD, wheel("1.2.3"), FIX]))
     check = checked(GOOD, YANKED, FIX, others=[mirror])
-    assert "1 of the 2 places that list or hold it are elsewhere" in (
+    assert "1 of the 2 places that list or hold it is elsewhere" in (
         found(check, "tempting-delete").text
     )
     assert "1.2.3 is known to 2 of 2 places" in found(check, "tempting-reuse").observed

@@ -20,13 +20,17 @@ from auditor.model import (
     LagState,
     Outcome,
     PageOutcome,
+    RequestRecord,
+    Role,
     Run,
     Status,
+    Touch,
     Waiver,
     When,
     Yank,
     YankState,
 )
+from auditor.model.conclusion import Conclusion, conclusion_of
 from auditor.verdict import RULES, exit_code, explain, explanations, judge
 from auditor.verdict.context import find_source
 from tests.verdict.stage import (
@@ -61,8 +65,17 @@ def test_a_healthy_world_exits_zero_and_says_what_is_chosen() -> None:
     found = run(plan(MIRROR), observe("mirror", page()))
     assert found.summary.exit_code == 0
     assert found.summary.status is Status.ROLLED_FORWARD
-    assert "every unpinned install gets 1.2.4" in found.summary.sentence
+    assert "every unpinned install gets 1.2.4; 1.2.3 still listed" in found.summary.sentence
     assert (found.summary.locations, found.summary.fix_chosen) == (2, 2)
+
+
+def test_the_sentence_says_whether_a_trace_is_left() -> None:
+    elsewhere = {"file_hosting": ELSEWHERE}
+    alone = replace(plan(MIRROR), locations=(MIRROR,))
+    (none_left,) = judge(alone, [observe("mirror", page((GOOD, FIX)), **elsewhere)])
+    assert "gets 1.2.4; 1.2.3 is nowhere listed or held." in none_left.summary.sentence
+    (unsure,) = judge(alone, [observe("mirror", page((GOOD, FIX)))])
+    assert "1.2.3 is not known to be listed or held anywhere." in unsure.summary.sentence
 
 
 def test_a_failing_row_exits_one_and_is_counted_in_the_sentence() -> None:
@@ -78,6 +91,39 @@ def test_an_unknown_row_exits_three_only_where_it_is_required() -> None:
     relaxed = plan(replace(MIRROR, required=False))
     assert run(relaxed, lost).summary.exit_code == 0
     assert run(replace(relaxed, fail_on=(Status.UNKNOWN,)), lost).summary.exit_code == 0
+
+
+def test_where_not_knowing_fails_nothing_says_that_nothing_failed() -> None:
+    lost = observe("mirror", outcome=Outcome.UNREACHABLE)
+    assert run(plan(MIRROR), lost).summary.sentence.startswith("Nothing failed, but 1 of 2 places")
+    strict = run(plan(MIRROR, fail_on=(Status.UNKNOWN,)), lost).summary
+    assert (strict.exit_code, strict.sentence.split(",")[0]) == (
+        1,
+        "1 of 2 places could not be determined: mirror.",
+    )
+
+
+def test_the_order_of_the_observations_does_not_show() -> None:
+    asked = [
+        RequestRecord(
+            location=name,
+            method="GET",
+            url=f"http://127.0.0.1/{name}/",
+            touch=Touch.REFRESHES_INDEX,
+            status=status,
+            sent_at=NOW,
+        )
+        for name in ("mirror", "source")
+        for status in (200, 406)
+    ]
+    seen = [
+        observe("mirror", page(OLD), requests=tuple(asked[:2])),
+        source(page(), requests=tuple(asked[2:])),
+    ]
+    turned = [replace(each, requests=tuple(reversed(each.requests))) for each in reversed(seen)]
+    (first,), (second,) = (judge(plan(MIRROR), each, rules=RULES) for each in (seen, turned))
+    assert first.requests == second.requests == tuple(asked)
+    assert first == second
 
 
 def test_a_failing_row_fails_though_it_is_not_required() -> None:
@@ -125,6 +171,56 @@ def test_a_waiver_silences_and_stays_visible() -> None:
     assert found.summary.exit_code == 0
     assert (row.status, row.waived) == (Status.EXPOSED, "switched off soon")
     assert "waived" in {r.code for r in row.reasons}
+
+
+def test_the_sentence_counts_waived_failures_beside_the_others() -> None:
+    waiver = Waiver(location="mirror", incident=None, until=NOW.date(), reason="soon off")
+    old = replace(MIRROR, name="old")
+    found = run(
+        plan(MIRROR, old, waivers=(waiver,)),
+        observe("mirror", page(OLD)),
+        observe("old", page(OLD)),
+    )
+    assert "1 still gives it to unpinned installs; 1 more is waived." in found.summary.sentence
+
+
+def test_without_any_index_the_sentence_tells_of_what_was_looked_at() -> None:
+    cache = location("cache", "box", url=None, path="/c", role=Role.STORE, required=False)
+
+    def cache_alone(**facts: object) -> Run:
+        (found,) = judge(
+            replace(plan(cache), locations=(cache,)),
+            [observe("cache", **facts)],
+            must_be_known=False,
+        )
+        return found
+
+    clean = cache_alone(holdings_complete=True)
+    assert (clean.summary.status, conclusion_of(clean)) == (Status.CLEAN, Conclusion.GOOD)
+    assert clean.summary.sentence == (
+        "No trace of brokenpkg 1.2.3 at 1 place; no index was looked at, which alone decides what "
+        "installers get."
+    )
+    latent = cache_alone(holdings=(held(HeldState.HELD),), holdings_complete=True)
+    assert "brokenpkg 1.2.3 is still at cache; no index" in latent.summary.sentence
+    lost = cache_alone(outcome=Outcome.MALFORMED)
+    assert (lost.summary.exit_code, conclusion_of(lost)) == (0, Conclusion.UNKNOWN)
+    assert lost.summary.sentence.startswith("cache could not be determined; no index")
+
+
+def test_where_every_failure_is_waived_the_sentence_says_where() -> None:
+    waiver = Waiver(location="mirror", incident=None, until=NOW.date(), reason="soon off")
+    alone = replace(plan(MIRROR, waivers=(waiver,)), locations=(MIRROR,))
+    (found,) = judge(alone, [observe("mirror", page(OLD))])
+    assert found.summary.exit_code == 0
+    assert found.summary.sentence == (
+        "brokenpkg 1.2.3 is not rolled forward at mirror, which is waived."
+    )
+
+
+def test_what_fails_and_is_left_out_is_not_called_good() -> None:
+    excused = run(plan(MIRROR, fail_on=(Status.TAMPERED,)), observe("mirror", page(OLD)))
+    assert (excused.summary.exit_code, conclusion_of(excused)) == (0, Conclusion.TOLERATED)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +403,7 @@ def test_a_mirror_of_unmeasured_software_is_not_guessed() -> None:
     found = run(plan(MIRROR), observe("mirror", page())).verdicts[0].counterfactuals
     assert found[Action.DELETED].when is When.UNKNOWN
     assert found[Action.DELETED].listed is None
-    assert "measured behaviour" in found[Action.DELETED].because
+    assert "not known what software runs here" in found[Action.DELETED].because
 
 
 def test_a_release_already_deleted_is_what_was_observed() -> None:
@@ -372,6 +468,7 @@ def test_every_status_and_every_code_that_a_rule_can_give_is_explained() -> None
         "pin-latent",
         "pin-clean",
         "hinted",
+        "other-code",  # gives code-patched and its like
         "surface-stale",  # gives source-stale
     }
     assert rules_that_name_their_code <= known
