@@ -252,7 +252,8 @@ class Audit:
                 observation = await kind.observe(assignment)
         except asyncio.CancelledError:
             observation, cancelled = replace(blank, detail=INTERRUPTED), True
-        except Exception as error:  # noqa: BLE001 - a third-party probe may raise anything
+        # A third-party probe may raise anything; what it calls may even end the program.
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is becomes a row
             observation = failed(blank, error, location, assignment.credentials)
         observation = sealed(observation, blank, ledger)
         return with_doubts(observation, location, assignment.credentials), cancelled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiolimiter import AsyncLimiter
 
@@ -30,7 +30,7 @@ class Limits:
         self._doors: dict[str, asyncio.Lock] = {}
         self._inside: Counter[str] = Counter()
         self._per_host = concurrency_per_host
-        self._hosts: dict[str, tuple[asyncio.Semaphore, AsyncLimiter]] = {}
+        self._hosts: dict[str, _Slots] = {}
 
     @asynccontextmanager
     async def place(self, name: str) -> AsyncIterator[None]:
@@ -46,14 +46,27 @@ class Limits:
             if not self._inside[name]:
                 self._places.release()
 
-    @asynccontextmanager
-    async def slot(self, host: str) -> AsyncIterator[None]:
+    def slot(self, host: str) -> AbstractAsyncContextManager[None]:
         """Wait for a place on that host (`name:port`) and hold it."""
         if host not in self._hosts:
-            self._hosts[host] = (
-                asyncio.Semaphore(self._per_host),
-                AsyncLimiter(self._rate_per_s, time_period=1),
-            )
-        at_once, rate = self._hosts[host]
-        async with at_once, rate:
-            yield
+            self._hosts[host] = _Slots(self._per_host, self._rate_per_s)
+        return self._hosts[host]
+
+
+class _Slots(AbstractAsyncContextManager[None]):
+    """The places on one host; each entry takes one, if there is one and in its time."""
+
+    def __init__(self, at_once: int, rate_per_s: float) -> None:
+        self._at_once = asyncio.Semaphore(at_once)
+        self._rate = AsyncLimiter(rate_per_s, time_period=1)
+
+    async def __aenter__(self) -> None:
+        await self._at_once.acquire()
+        try:
+            await self._rate.acquire()
+        except BaseException:
+            self._at_once.release()
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        self._at_once.release()

@@ -6,13 +6,22 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
 
 from packaging import tags as packaging_tags
 from packaging.tags import Tag
 
 from auditor.model.selection import Environment
+from auditor.selection.tag_ranks import TagRow
 
-__all__ = ["default_matrix", "parse_environment", "running_environment", "tags_of"]
+__all__ = [
+    "default_matrix",
+    "parse_environment",
+    "rows_on",
+    "running_environment",
+    "tag_rows",
+    "tags_of",
+]
 
 # The newest micro release of each minor one at the time of writing; a minor one that is not out
 # yet counts as its .0. `requires-python` is often finer than a minor version (`>=3.9.2`,
@@ -58,6 +67,9 @@ _OLD_MANYLINUX = re.compile(rf"(manylinux1|manylinux2010|manylinux2014)_{_LINUX_
 _MUSLLINUX = re.compile(rf"musllinux_1_(\d{{1,2}})_{_LINUX_ARCH}")
 _LINUX = re.compile(rf"linux_{_LINUX_ARCH}")
 _MACOS = re.compile(r"macosx_(\d{1,2})_(\d{1,2})_(arm64|x86_64)")
+_CPYTHON = re.compile(r"cp3\d{1,2}t?")
+# Stands for every platform in turn; none is called so.
+_EACH = "*"
 _WINDOWS = frozenset({"win_amd64", "win32", "win_arm64"})
 
 
@@ -115,11 +127,41 @@ def tags_of(environment: Environment) -> tuple[Tag, ...]:
     if environment.running and environment == running_environment():
         return tuple(packaging_tags.sys_tags())
     # A running environment that another machine recorded is read like any other.
+    return tuple(_cpython_tags(environment.interpreter, _known_platforms(environment)))
+
+
+@lru_cache(maxsize=256)
+def tag_rows(environment: Environment) -> tuple[TagRow, ...]:
+    """Return what `tags_of` does in rows, without a tag object for each of some thousand.
+
+    Raises:
+        ValueError: as `tags_of`.
+    """
+    if environment.running and environment == running_environment():
+        rows = groupby(tags_of(environment), key=lambda tag: (tag.interpreter, tag.abi))
+        return tuple(TagRow(*names, tuple(tag.platform for tag in tags)) for names, tags in rows)
+    return rows_on(environment.interpreter, _known_platforms(environment))
+
+
+def rows_on(interpreter: str, platforms: tuple[str, ...]) -> tuple[TagRow, ...]:
+    """Return the tags that a CPython takes on these platforms, both as in `tags_of`."""
+    return tuple(
+        TagRow(tag.interpreter, tag.abi, platforms if tag.platform == _EACH else (tag.platform,))
+        for tag in _tags_on_each(interpreter)
+    )
+
+
+@lru_cache(maxsize=64)
+def _tags_on_each(interpreter: str) -> tuple[Tag, ...]:
+    """Return what packaging lists for a single platform, which it repeats for each of several."""
+    return tuple(_cpython_tags(interpreter, (_EACH,)))
+
+
+def _known_platforms(environment: Environment) -> tuple[str, ...]:
     platforms = _platforms_of(environment.platform)
-    match = re.fullmatch(r"cp3(\d{1,2})(t?)", environment.interpreter)
-    if match is None or not platforms:
+    if _CPYTHON.fullmatch(environment.interpreter) is None or not platforms:
         raise ValueError(f"the wheel tags of {environment.id!r} are not known; try {EXAMPLE!r}")
-    return tuple(_cpython_tags((3, int(match[1])), environment.interpreter, platforms))
+    return platforms
 
 
 def _environment(interpreter: str, platform: str) -> Environment:
@@ -131,9 +173,8 @@ def _environment(interpreter: str, platform: str) -> Environment:
     )
 
 
-def _cpython_tags(
-    version: tuple[int, int], interpreter: str, platforms: tuple[str, ...]
-) -> Iterator[Tag]:
+def _cpython_tags(interpreter: str, platforms: tuple[str, ...]) -> Iterator[Tag]:
+    version = (3, int(interpreter.removeprefix("cp3").removesuffix("t")))
     # The ABI is named: left out, packaging would ask the interpreter that runs this.
     abis = [interpreter]
     yield from packaging_tags.cpython_tags(version, abis=abis, platforms=platforms)

@@ -12,7 +12,14 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from packaging.version import Version
 
-from auditor.model.file_table import FileTable, filenames_of, specifiers_of, versions_of, yanks_of
+from auditor.model.file_table import (
+    FileTable,
+    filenames_of,
+    picked,
+    specifiers_of,
+    versions_of,
+    yanks_of,
+)
 from auditor.model.filename import (
     Fit,
     NamedFile,
@@ -144,10 +151,10 @@ class Files:
         """
         if self._sorted_conditions is not None:
             return frozenset(self._sorted_conditions[order])
-        files = [self.candidates[position] for position in positions]
         if self._needs_addresses(positions):
             return None
-        return frozenset(map(self._index, self._keys(files)))
+        files = picked(self.candidates, positions)
+        return frozenset(map(self._index, map(self._key, files)))
 
     def sort_conditions(self) -> bool:
         """Read the conditions of every file now, for somebody who asks for many releases.
@@ -160,7 +167,7 @@ class Files:
             return False
         found: defaultdict[str | None, set[int]] = defaultdict(set)
         known, indices = self._indices.get, list[int]()
-        for order, key in zip(self._order_at, self._keys(self.candidates), strict=True):
+        for order, key in zip(self._order_at, self._keys(), strict=True):
             if order is not None:
                 index = known(key)
                 if index is None:
@@ -171,9 +178,15 @@ class Files:
         self.counted = Counter(indices)
         return True
 
-    def _keys(self, files: Sequence[Candidate]) -> Iterable[ConditionsKey]:
+    def _key(self, file: Candidate) -> ConditionsKey:
+        fit = self._fits[file.filename]
+        return fit, file.requires_python, file.yanked, file.version is not None
+
+    def _keys(self) -> Iterable[ConditionsKey]:
+        """Return `_key` of every file."""
+        files = self.candidates
         return zip(
-            [self._fits[name] for name in filenames_of(files)],
+            [self._fits[name] for name in self._names],
             specifiers_of(files),
             yanks_of(files),
             [version is not None for version in versions_of(files)],
@@ -184,10 +197,10 @@ class Files:
         """Read the files at these positions, which are all that have their version."""
         entries: list[Entry] = []
         listed: dict[str, list[Candidate]] = {}
-        files = [self.candidates[position] for position in positions]
+        files = picked(self.candidates, positions)
         is_repetitive = len({file.filename for file in files}) < len(files)
-        for position, candidate, key in zip(positions, files, self._keys(files), strict=True):
-            name = candidate.filename
+        for position, candidate in zip(positions, files, strict=True):
+            name, key = candidate.filename, self._key(candidate)
             named = read_filename(name, self.project)
             repeated: bool | None = False
             if is_repetitive:
@@ -251,6 +264,8 @@ class Release:
     @cached_property
     def conditions(self) -> frozenset[int]:
         """Those of its entries."""
+        if "entries" in self.__dict__:
+            return frozenset(entry.conditions for entry in self.entries)
         found = self._files.read_conditions(self._order, self._positions)
         return frozenset(entry.conditions for entry in self.entries) if found is None else found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable
 from functools import lru_cache
 
@@ -10,16 +9,14 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from auditor.model.filename import TagTriple
 from auditor.model.selection import Environment
-from auditor.selection.environments import tags_of
+from auditor.selection.environments import tag_rows
+from auditor.selection.tag_ranks import TagRanks
 
 __all__ = ["Support", "allows_python", "support_of"]
 
 # Real ones stay under 100 characters. A longer one is an attack on the parser, and is *not known*
 # rather than ignored: ignoring it could turn a file into the chosen one.
 MAX_SPECIFIER_CHARS = 1000
-
-# A large project has some hundred distinct tag sets.
-MAX_REMEMBERED_TAGS = 10_000
 
 
 class Support:
@@ -36,31 +33,12 @@ class Support:
         self.full_version = environment.python_full_version
         self.py_version = ".".join(self.full_version.split(".")[:2])
         self.masks: dict[Hashable, int] = {}
-        self._ranks: dict[str, int | None] = {}
-        self._by_interpreter: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-        tags = tags_of(environment)
-        self.worst_rank = len(tags)
-        for rank, tag in enumerate(tags):
-            # A tag that is listed twice has its last rank, as in pip's own table.
-            self._by_interpreter[(tag.interpreter, tag.abi)][tag.platform] = rank
+        self._ranks = TagRanks(tag_rows(environment))
+        self.worst_rank = self._ranks.count
 
     def rank(self, tags: TagTriple) -> int | None:
         """Return the rank of the best tag of a wheel, 0 being the best; None if none fits."""
-        try:
-            return self._ranks[tags.text]
-        except KeyError:
-            if len(self._ranks) > MAX_REMEMBERED_TAGS:
-                self._ranks.clear()
-            return self._ranks.setdefault(tags.text, self._best(tags))
-
-    def _best(self, tags: TagTriple) -> int | None:
-        """Intersect without multiplying out: a hostile name can stand for billions of tags."""
-        best: int | None = None
-        for (python, abi), platforms in self._by_interpreter.items():
-            if python in tags.pythons and abi in tags.abis:
-                fitting = [platforms[name] for name in tags.platforms if name in platforms]
-                best = min(fitting if best is None else [best, *fitting], default=best)
-        return best
+        return self._ranks.of(tags)
 
 
 @lru_cache(maxsize=256)

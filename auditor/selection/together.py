@@ -163,7 +163,9 @@ class _Walk:
 
     def walk(self, releases: Iterable[Release]) -> None:
         for count, release in enumerate(releases):
-            if count == _FEW_RELEASES:
+            if count == 0:
+                _ = release.entries  # here most find theirs, and the conditions follow from them
+            elif count == _FEW_RELEASES:
                 self.open &= self._hopeful()
             taken = doubtful = 0
             for bits in self._of(release):

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
 from functools import lru_cache
-
-from packaging import tags as packaging_tags
-from packaging.tags import Tag
+from itertools import chain
 
 from auditor.model.selection import Environment
-from auditor.selection.environments import tags_of
+from auditor.selection.environments import rows_on, tag_rows
+from auditor.selection.tag_ranks import TagRanks, TagRow
 from auditor.selection.uv_names import UvTags
 
 __all__ = ["UvSupport", "uv_support_of"]
 
-_CPYTHON = re.compile(r"cp3(\d{1,2})(t?)")
+_CPYTHON = re.compile(r"cp3\d{1,2}t?")
 _MACOS = re.compile(r"macosx_(\d+)_(\d+)_")
 _FIRST_YEARLY_MACOS = 11
-
-MAX_REMEMBERED_TAGS = 10_000
 
 
 class UvSupport:
@@ -33,30 +28,12 @@ class UvSupport:
 
     def __init__(self, environment: Environment) -> None:
         self.full_version = environment.python_full_version
-        self._ranks: dict[str, int | None] = {}
-        self._by_interpreter: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-        rank = -1
-        for rank, tag in enumerate(_uv_tags(environment)):
-            self._by_interpreter[(tag.interpreter, tag.abi)][tag.platform] = rank
-        self.worst_rank = rank + 1
+        self._ranks = TagRanks(_uv_rows(environment))
+        self.worst_rank = self._ranks.count
 
     def rank(self, tags: UvTags) -> int | None:
         """Return the rank of the best tag of a wheel, 0 being the best; None if none fits."""
-        try:
-            return self._ranks[tags.text]
-        except KeyError:
-            if len(self._ranks) > MAX_REMEMBERED_TAGS:
-                self._ranks.clear()
-            return self._ranks.setdefault(tags.text, self._best(tags))
-
-    def _best(self, tags: UvTags) -> int | None:
-        """Intersect without multiplying out: a hostile name can stand for billions of tags."""
-        best: int | None = None
-        for (python, abi), platforms in self._by_interpreter.items():
-            if python in tags.pythons and abi in tags.abis:
-                fitting = [platforms[name] for name in tags.platforms if name in platforms]
-                best = min(fitting if best is None else [best, *fitting], default=best)
-        return best
+        return self._ranks.of(tags)
 
 
 @lru_cache(maxsize=256)
@@ -65,26 +42,20 @@ def uv_support_of(environment: Environment) -> UvSupport:
     return UvSupport(environment)
 
 
-def _uv_tags(environment: Environment) -> Iterator[Tag]:
-    """Yield the tags in uv's order (uv 0.13, `Tags::from_env`)."""
+def _uv_rows(environment: Environment) -> tuple[TagRow, ...]:
+    """Return the tags in uv's order (uv 0.13, `Tags::from_env`)."""
     platforms = _uv_platforms(environment)
-    match = _CPYTHON.fullmatch(environment.interpreter)
-    if match is None or not platforms:
-        yield from tags_of(environment)
-        return
-    version = (3, int(match[1]))
-    abis = [environment.interpreter]
-    yield from packaging_tags.cpython_tags(version, abis=abis, platforms=platforms)
-    yield from packaging_tags.compatible_tags(
-        version, interpreter=environment.interpreter.removesuffix("t"), platforms=platforms
-    )
+    if _CPYTHON.fullmatch(environment.interpreter) is None or not platforms:
+        return tag_rows(environment)
+    return rows_on(environment.interpreter, platforms)
 
 
-def _uv_platforms(environment: Environment) -> list[str]:
+def _uv_platforms(environment: Environment) -> tuple[str, ...]:
     """Return what such a machine reports to uv: `linux_…` last, of macOS 11 and up only `_0`."""
-    found = dict.fromkeys(t.platform for t in tags_of(environment) if t.platform != "any")
-    names = [name for name in found if not _is_minor_macos(name)]
-    return sorted(names, key=lambda name: name.startswith("linux_"))
+    lists = dict.fromkeys(row.platforms for row in tag_rows(environment))  # rows share them
+    found = dict.fromkeys(chain.from_iterable(lists))
+    names = [name for name in found if name != "any" and not _is_minor_macos(name)]
+    return tuple(sorted(names, key=lambda name: name.startswith("linux_")))
 
 
 def _is_minor_macos(platform: str) -> bool:

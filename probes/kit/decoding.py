@@ -23,7 +23,9 @@ MAX_BODY_BYTES = 256 * 2**20
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _RAW_DEFLATE = -zlib.MAX_WBITS
-_STEP_BYTES = 2**20
+# What comes out at once: a larger piece is memory that the system hands out anew each time, which
+# takes longer than the inflating.
+_STEP_BYTES = 2**16
 # How much of the wire is handed over at once: what is left of it when a member ends is copied, and
 # a megabyte can hold 50,000 members.
 _SLICE_BYTES = 2**17
@@ -85,13 +87,13 @@ def _bounded(body: bytes, limit: int) -> bytes:
 def _inflate(wire: bytes, name: str, limit: int, *, partial: bool) -> bytes:
     # "deflate" is the zlib format, but servers exist that send it raw (RFC 9110, section 8.4.1.2).
     raw = name == "deflate" and not _has_zlib_header(wire)
-    body = bytearray()
+    body = _Body(limit)
     at = members = 0
     while at < len(wire):
         _refuse_reserved_flags(wire[at : at + 4])
         _bounded_members(members := members + 1)
         inflater = _inflater(_RAW_DEFLATE if raw else _GZIP_OR_ZLIB, partial=partial)
-        at = _inflate_member(inflater, wire, at, body, limit)
+        at = _inflate_member(inflater, wire, at, body)
         if not inflater.eof:
             if partial:
                 break
@@ -100,7 +102,32 @@ def _inflate(wire: bytes, name: str, limit: int, *, partial: bool) -> bytes:
         at = cast(re.Match[bytes], _PADDING.match(wire, at)).end()
         if wire[at : at + 2] != b"\x1f\x8b":
             break
-    return bytes(body)
+    return body.whole()
+
+
+class _Body:
+    """What was decoded so far: pieces, as a buffer that grows takes as long as the decoding."""
+
+    def __init__(self, limit: int) -> None:
+        self._pieces: list[bytes] = []
+        self._length = 0
+        self._limit = limit
+
+    @property
+    def room(self) -> int:
+        """How much the next piece may have; one byte of it is too much."""
+        return self._limit + 1 - self._length
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece, unless that makes it a bomb."""
+        self._length += len(piece)
+        _bounded_length(self._length, self._limit)
+        if piece:
+            self._pieces.append(piece)
+
+    def whole(self) -> bytes:
+        """Return all of it."""
+        return b"".join(self._pieces)
 
 
 class _Inflater(Protocol):
@@ -124,18 +151,17 @@ def _inflater(window_bits: int, *, partial: bool) -> _Inflater:
     return cast(_Inflater, zlib.decompressobj(window_bits))
 
 
-def _inflate_member(inflater: _Inflater, wire: bytes, at: int, body: bytearray, limit: int) -> int:
+def _inflate_member(inflater: _Inflater, wire: bytes, at: int, body: _Body) -> int:
     """Inflate the member that begins at a position into `body`; return where it ends."""
     while not inflater.eof and at < len(wire):
         pending = wire[at : at + _SLICE_BYTES]
         at += len(pending)
         while not inflater.eof:
             try:
-                piece = inflater.decompress(pending, min(_STEP_BYTES, limit + 1 - len(body)))
+                piece = inflater.decompress(pending, min(_STEP_BYTES, body.room))
             except _INFLATE_ERRORS as error:
                 raise Malformed(f"the page cannot be decompressed: {error}") from error
-            body += piece
-            _bounded_length(len(body), limit)
+            body.add(piece)
             pending = inflater.unconsumed_tail
             if not piece and not pending:  # zlib may hold output back after the last of its input
                 break
@@ -170,17 +196,16 @@ class _ZstdReader(Protocol):
 
 def _unzstd(wire: bytes, limit: int, *, partial: bool) -> bytes:
     """Undo zstd with whichever module is there: uv and Poetry offer it, so servers may use it."""
-    body = bytearray()
+    body = _Body(limit)
     try:
         for piece in _zstd_pieces(wire):
-            body += piece
-            _bounded_length(len(body), limit)
+            body.add(piece)
     except ProbeError:
         raise
     except Exception as error:
         if not partial:
             raise Malformed(f"the page cannot be decompressed: {error}") from error
-    return bytes(body)
+    return body.whole()
 
 
 def _zstd_pieces(wire: bytes) -> Iterator[bytes]:

@@ -53,7 +53,9 @@ class EvidenceRecorder:
         if answer.address:
             facts["address"] = answer.address
         if answer.made_for:
-            facts["asked-once-for"] = f"incident {answer.made_for}, {answer.fetched_at.isoformat()}"
+            facts["asked-once-for"] = redact.text(
+                f"incident {answer.made_for}, {answer.fetched_at.isoformat()}"
+            )
         if answer.hops:
             facts["redirected-to"] = redact.url(shown(answer.url, _MAX_URL_CHARS))
         digest = f"sha256:{answer.body_sha256}" if answer.body_sha256 else None
@@ -63,7 +65,7 @@ class EvidenceRecorder:
 
     def of_failure(self, request: str, problem: str) -> str:
         """Keep that a request got no answer; return the id."""
-        return self._keep(self._redactor.text(request), {"error": problem}, None, "", "")
+        return self._keep(self._redactor.text(request), self._safe({"error": problem}))
 
     def of_request(
         self,
@@ -76,7 +78,8 @@ class EvidenceRecorder:
     ) -> str:
         """Keep what an interface answered that speaks no plain HTTP; return the id."""
         command = self._redactor.text(reproduce)
-        return self._keep(self._redactor.text(request), facts, digest, excerpt, command)
+        safe = self._safe(facts)
+        return self._keep(self._redactor.text(request), safe, digest, excerpt, command)
 
     def of_disk(
         self,
@@ -88,24 +91,28 @@ class EvidenceRecorder:
         reproduce: str = "",
     ) -> str:
         """Keep what was read from disk; return the id."""
-        return self._keep(f"read {shown(str(path))}", facts, digest, excerpt, reproduce)
+        safe = self._safe(facts)
+        return self._keep(f"read {shown(str(path))}", safe, digest, excerpt, reproduce)
 
     def all(self) -> tuple[Evidence, ...]:
         """Return everything kept so far."""
         return tuple(self._items)
 
+    def _safe(self, facts: Mapping[str, str]) -> Mapping[str, str]:
+        return {key: self._redactor.text(value) for key, value in facts.items()}
+
     def _keep(
         self,
         request: str,
         facts: Mapping[str, str],
-        digest: str | None,
-        excerpt: str,
-        reproduce: str,
+        digest: str | None = None,
+        excerpt: str = "",
+        reproduce: str = "",
     ) -> str:
         item = Evidence(
             id=f"e{len(self._items) + 1}",
             request=request,
-            response={key: self._redactor.text(value) for key, value in facts.items()},
+            response=facts,
             digest=digest,
             excerpt=_shortened(self._redactor.text(excerpt)),
             reproduce=reproduce,
@@ -140,9 +147,9 @@ _quoted = lru_cache(maxsize=1024)(shlex.quote)
 
 def entries_that_matter(candidates: Sequence[Candidate], incident: Incident) -> str:
     """Describe the broken and the fixed files on offer, one line each, the broken ones first."""
-    broken = listed_with(candidates, incident.is_broken, incident.broken_sha256)
+    broken = listed_with(candidates, incident.breaks, incident.broken_sha256)
     told = set(map(id, broken))
-    fixed = [c for c in listed_with(candidates, incident.is_named_fixed) if id(c) not in told]
+    fixed = [c for c in listed_with(candidates, incident.cures) if id(c) not in told]
     if not broken and not fixed:
         return "neither a broken nor a fixed file is listed"
     return "\n".join([*_lines(broken, "broken"), *_lines(fixed, "fixed")])

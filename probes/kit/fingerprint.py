@@ -269,7 +269,8 @@ def _look(body: bytes, content_type: str | None) -> _BodySigns:
 
 
 def _header_signs(headers: Headers) -> Iterator[tuple[Software, str]]:
-    for sign in _HEADER_SIGNS:
+    there = headers.names
+    for sign in [sign for sign in _HEADER_SIGNS if sign.name in there]:
         value = headers.get(sign.name)
         if value is not None and sign.value.search(value):
             yield sign.software, f"its header {sign.name}"

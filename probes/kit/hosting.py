@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import repeat
 
 from auditor.errors import Malformed
 from auditor.model import Candidates, FileHosting, Page
@@ -38,7 +39,10 @@ def _roots(candidates: Candidates) -> frozenset[str]:
 
 
 def _roots_of(candidates: Candidates) -> frozenset[str]:
-    return frozenset(_root(url) for url in urls_of(candidates) if url)
+    urls = list(filter(None, urls_of(candidates)))
+    if urls and all(map(str.startswith, urls, repeat(f"{_root(urls[0])}/"))):  # as nearly always
+        return frozenset({_root(urls[0])})
+    return frozenset(map(_root, urls))
 
 
 def _root(url: str) -> str:

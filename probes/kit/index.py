@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from urllib.parse import quote
 
 from auditor.contracts import Assignment
@@ -251,52 +252,56 @@ class IndexReader:
         if answer.hops:
             self.redirected = True
             self._note(f"redirected to {self._redactor.url(answer.url)}")
-        page = Page(
+        make = partial(
+            Page,
             view=view,
             sample=sample,
             address=address,
-            outcome=outcome_of_status(answer.status),
             status=answer.status,
             url=self._redactor.url(answer.asked_url),
             final_url=self._redactor.url(answer.url) if answer.hops else None,
             content_type=answer.headers.get("content-type"),
-            freshness=self._freshness(answer),
             body_sha256=answer.body_sha256,
         )
-        if page.outcome is not PageOutcome.OBSERVED:
-            detail = STATUS_DETAIL[page.outcome].format(status=answer.status)
-            if answer.proxy and page.outcome is PageOutcome.DENIED:
+        outcome = outcome_of_status(answer.status)
+        if outcome is not PageOutcome.OBSERVED:
+            detail = STATUS_DETAIL[outcome].format(status=answer.status)
+            if answer.proxy and outcome is PageOutcome.DENIED:
                 detail += ", or those of the proxy"  # which answers 401 and 403 of its own
-            return self._unread(page, answer, detail, page.outcome)
+            return self._unread(make, answer, detail, outcome)
         try:
             parsed = await self._reader.read(answer)
         except ProbeError as error:
-            return self._unread(page, answer, str(error), outcome_of_error(error))
-        return self._read(page, answer, parsed)
+            return self._unread(make, answer, str(error), outcome_of_error(error))
+        return self._read(make, answer, parsed)
 
-    def _read(self, page: Page, answer: Answer, parsed: ParsedPage) -> Page:
-        return replace(
-            page,
+    def _read(self, make: Callable[..., Page], answer: Answer, parsed: ParsedPage) -> Page:
+        return make(
+            outcome=PageOutcome.OBSERVED,
             complete=parsed.complete,
             candidates=self._reader.candidates(parsed),
             faults=self._reader.faults(parsed),
             project_status=parsed.project_status,
             versions=parsed.versions,
             api_version=parsed.api_version,
-            freshness=page.freshness
-            if parsed.serial is None
-            else replace(page.freshness, serial=parsed.serial),
+            freshness=self._freshness(answer, parsed.serial),
             evidence=(self.recorder.of_answer(answer, self._reader.excerpt(parsed)),),
         )
 
-    def _unread(self, page: Page, answer: Answer, detail: str, outcome: PageOutcome) -> Page:
+    def _unread(
+        self, make: Callable[..., Page], answer: Answer, detail: str, outcome: PageOutcome
+    ) -> Page:
         evidence = self.recorder.of_answer(answer, self._beginning(answer))
-        return replace(
-            page, outcome=outcome, detail=self._redactor.text(detail), evidence=(evidence,)
+        return make(
+            outcome=outcome,
+            detail=self._redactor.text(detail),
+            freshness=self._freshness(answer),
+            evidence=(evidence,),
         )
 
-    def _freshness(self, answer: Answer) -> Freshness:
-        return freshness_of(answer.headers, answer.fetched_at, redact=self._redactor.text)
+    def _freshness(self, answer: Answer, serial: int | None = None) -> Freshness:
+        redact = self._redactor.text
+        return freshness_of(answer.headers, answer.fetched_at, body_serial=serial, redact=redact)
 
     def _beginning(self, answer: Answer) -> str:
         """Return the beginning of a body that was not understood, or is no page."""

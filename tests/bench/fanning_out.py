@@ -25,7 +25,7 @@ from auditor.eventloop import run
 from auditor.model import Incident, Location, Observation, Outcome, Plan, Role, Vantage
 from auditor.registry import load_kinds
 from tests.bench.latency_server import latencies, project
-from tests.bench.measure import Goal, interleaved, median_ratio
+from tests.bench.measure import Goal, compile_product, interleaved, median_ratio
 from tests.bench.pages import JSON_TYPE
 
 __all__ = ["fan_out_goals"]
@@ -138,6 +138,7 @@ def _requests_goal(ports: Sequence[int], rounds: int) -> Goal:
 
 def _pip_goal(ports: Sequence[int], rounds: int) -> Goal:
     """One `pip index versions` after another; derived from the fastest and the slowest place."""
+    compile_product()
     program = str(Path(sys.executable).with_name("auditor"))
     page = ["audit", project(0), "--broken", "1.0.24", "--fixed", "1.0.25", "--concurrency"]
     ours = [program, *page, str(ENOUGH), "--format", "json", "--no-progress", "--exit-zero"]

@@ -8,7 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.bench.measure import Goal, Measure, cpu_of_command, interleaved, median_ratio
+from tests.bench.measure import (
+    Goal,
+    Measure,
+    compile_product,
+    cpu_of_command,
+    interleaved,
+    median_ratio,
+)
 
 __all__ = ["starting_goals"]
 
@@ -18,6 +25,7 @@ _NS = 1e-9
 
 def starting_goals(rounds: int) -> Iterator[Goal]:
     """Measure `--help`, `--version`, and an audit up to its first request."""
+    compile_product()
     program = [str(Path(sys.executable).with_name("auditor"))]
     audit = [*program, "audit", "brokenpkg", "--broken", "1.2.3", "--fixed", "1.2.4"]
     found = interleaved(

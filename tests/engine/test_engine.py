@@ -177,10 +177,11 @@ async def test_a_cancelled_probe_keeps_the_requests_that_it_made() -> None:
         (GuardRefused("may store"), Outcome.SKIPPED, None),
         (Malformed("no index"), Outcome.MALFORMED, None),
         (KeyError("bug"), Outcome.MALFORMED, None),
+        (SystemExit(7), Outcome.MALFORMED, None),
     ],
 )
 async def test_whatever_a_probe_raises_is_an_observation(
-    error: Exception, outcome: Outcome, connected: bool | None
+    error: BaseException, outcome: Outcome, connected: bool | None
 ) -> None:
     async def fail(assignment: Assignment) -> Observation:
         raise error

@@ -203,14 +203,19 @@ def _are_in_folders(urls: list[str], names: Sequence[str], name_text: str, origi
         origin: what each must begin with; then all else in front of the name must be harmless.
     """
     text = "\n".join(map(str.removesuffix, urls, names))
+    breaks = len(urls) - 1
     # As many characters are gone as the names have: each address ended with its name.
-    return (
-        len(text) + len(name_text) == sum(map(len, urls)) + len(urls) - 1
+    if not (
+        len(text) + len(name_text) == len("".join(urls)) + breaks
         and text.startswith(origin)
         and text.endswith("/")
-        and text.count(f"/\n{origin}") == text.count("\n") == len(urls) - 1
-        and (not origin or (_only(text, _HARMLESS + b"\n") and _only(name_text, _HARMLESS)))
-    )
+        and text.count(f"/\n{origin}") == breaks
+    ):
+        return False
+    if not origin:
+        return text.count("\n") == breaks
+    # What is harmful, or a line break within an address, would be left over beside those between.
+    return _without(text, _HARMLESS) == b"\n" * breaks and _only(name_text, _HARMLESS)
 
 
 def _are_digests(files: Files) -> bool:
@@ -268,4 +273,9 @@ def _are_harmless(urls: Sequence[str]) -> bool:
 
 
 def _only(text: str, allowed: bytes) -> bool:
-    return text.isascii() and not text.encode("ascii").translate(None, allowed)
+    return _without(text, allowed) == b""
+
+
+def _without(text: str, allowed: bytes) -> bytes | None:
+    """Return what is left when these characters are taken out; None if some are not ASCII."""
+    return text.encode("ascii").translate(None, allowed) if text.isascii() else None
