@@ -116,7 +116,8 @@ def _fate(verdict: Verdict) -> str:
     after = verdict.counterfactuals.get(Action.DELETED)
     if after is None or undetermined(verdict):
         return "undetermined"
-    if after.listed or after.held in HERE:
+    # What persists where nothing arrives stays, be it bytes or a pin.
+    if after.listed or after.held in HERE or after.when is When.NEVER:
         return "remain"
     gone = after.listed is not None or verdict.location.role is not Role.INDEX
     if gone and after.held is HeldState.NOT_HELD:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from auditor.model import Holding, Incident
+from probes.kit.answer import shown
 from probes.kit.files import (
     Unsearched,
     disguised_holding,
@@ -48,7 +49,7 @@ class Found:
         """Say what was not searched."""
         self.complete = False
         if len(self.notes) < _MAX_NOTES:
-            self.notes.append(f"not searched: {why}")
+            self.notes.append(f"not searched: {shown(why)}")
 
 
 def search(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shlex
 import stat
@@ -210,7 +211,13 @@ def witness(
     holdings: Iterable[Holding], directory: Path, incident: Incident, recorder: EvidenceRecorder
 ) -> tuple[Holding, ...]:
     """Add evidence to the holdings that matter: those of broken and of fixed releases."""
-    return tuple(_witnessed(holding, directory, incident, recorder) for holding in holdings)
+    told = (_witnessed(holding, directory, incident, recorder) for holding in holdings)
+    return tuple(replace(holding, filename=_as_text(holding.filename)) for holding in told)
+
+
+def _as_text(filename: str) -> str:
+    """Return a name that can be written down: on disk, names are bytes of no particular coding."""
+    return filename if filename.isascii() else os.fsencode(filename).decode("utf-8", "replace")
 
 
 def _witnessed(
@@ -224,7 +231,7 @@ def _witnessed(
         path,
         {"state": holding.state.value, "size": str(holding.size), "how": holding.how},
         digest=f"sha256:{holding.sha256}" if holding.sha256 else None,
-        reproduce=shlex.join(["sha256sum", "--", str(path)]),
+        reproduce=_as_text(shlex.join(["sha256sum", "--", str(path)])),
     )
     return replace(holding, evidence=(*holding.evidence, evidence))
 

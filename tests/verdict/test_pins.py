@@ -239,6 +239,14 @@ def test_pins_count_in_what_deleting_would_break() -> None:
     assert found.summary.exit_code == 1
 
 
+def test_a_pin_stays_whatever_is_deleted_though_it_holds_no_bytes() -> None:
+    lock = location("lock", "lock", required=False)
+    found = run(plan(lock), observe("lock", pins=(entry(),), holdings_complete=True))
+
+    assert found.deletion.locations == ("lock",)
+    assert found.deletion.would_remain == 1
+
+
 def test_what_holds_in_no_audited_environment_is_told_and_not_called_free_of_it() -> None:
     found = judged(entry(marker="python_version < '3.8'"))
     assert set(codes(found)) == {"clean", "outside-environments"}
