@@ -263,7 +263,8 @@ def _unmeasured(row: Row) -> Aftermath:
     return Aftermath(
         pages=None,
         seconds=None,
-        because=f"nothing that happens at the source reaches a place of kind {row.kind.name} by itself",
+        because="nothing that happens at the source reaches a place of kind "
+        f"{row.kind.name} by itself",
     )
 
 
