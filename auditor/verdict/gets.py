@@ -150,6 +150,8 @@ def gets_by_url(row: Row) -> Gets:
         return Gets.UNKNOWN  # the URL is its upstream's
     if row.broken.held in HERE:
         return Gets.BROKEN
+    if behaviour is not None and behaviour.by_url is ByUrl.HELD_ELSE_UPSTREAM:
+        return Gets.UNKNOWN  # what it has not, it asks for: the source may still serve the file
     return Gets.ERROR if row.broken.held is HeldState.NOT_HELD else Gets.UNKNOWN
 
 

@@ -90,6 +90,11 @@ def test_an_audit_that_says_something_else_than_was_seen_is_told() -> None:
     assert (cell.subject, cell.predicted, cell.seen) == ("pinned", "error", "broken")
     # Under other bytes of the same name an audit still says that they are the broken release.
     assert contradictions(Deed.REPLACED, AFTER, what) == ()
+    assert contradictions(Deed.REPLACED, AFTER, seen(NOW, False)) == ()
+    # The very bytes are the broken release whatever was put in their place.
+    free = replace(AFTER, held=HeldState.NOT_HELD)
+    (cell,) = contradictions(Deed.REPLACED, free, seen(NOW, True))
+    assert (cell.subject, cell.predicted, cell.seen) == ("bytes", "not-held", "held")
 
 
 def test_who_has_a_hash_refuses_other_bytes() -> None:

@@ -70,6 +70,14 @@ def seen(
     return observe(name, page(files), traits=traits, holdings=holdings)
 
 
+def test_what_a_cache_does_not_hold_it_may_still_fetch_by_its_address() -> None:
+    never = seen("edge", CACHE, held(HeldState.NOT_HELD), files=(GOOD, FIX))
+    never = replace(never, holdings_complete=True)
+    found = judged((place("edge", "http-cache"), never), at_source=source(page((GOOD, FIX))))
+    assert after(found, "edge").held is HeldState.NOT_HELD
+    assert after(found, "edge").hash_locked_gets is Gets.UNKNOWN
+
+
 def test_a_devpi_mirror_keeps_the_bytes_of_what_it_no_longer_lists() -> None:
     found = judged((place("mirror", "devpi"), seen("mirror", DEVPI, *STORED)))
     deleted = after(found, "mirror")

@@ -99,9 +99,12 @@ def _undated(cell: Cell) -> Cell:
 
 def contradictions(deed: Deed, said: Counterfactual, seen: Seen) -> tuple[Cell, ...]:
     """Return where an audit of that moment and what was seen differ."""
-    # Of other bytes under the same name an audit says that they are the broken release still.
-    gets = {} if deed is Deed.REPLACED else seen.gets
-    cells = _cells(deed, said, said, replace(seen, gets=gets))
+    if deed is Deed.REPLACED:
+        # Of other bytes under the same name an audit says that they are the broken release still,
+        # and tampered with: that the very bytes are gone contradicts nothing, that they are here
+        # does.
+        seen = replace(seen, gets={}, held=seen.held or None)
+    cells = _cells(deed, said, said, seen)
     return tuple(cell for cell in cells if cell.mark is Mark.WRONG)
 
 
