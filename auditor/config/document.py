@@ -18,8 +18,13 @@ DEFAULT_ORIGIN = "default"
 MAX_CONFIG_BYTES = 16 * 1024 * 1024
 # A megabyte has room for 100,000 tables with nothing in them, which take seconds.
 MAX_TABLES = 40_000
+# `a.b.c` is a table in a table in a table, and the parser walks through them for each further one.
+MAX_DEPTH = 100
 
 _TABLE = re.compile(r"^[ \t]*+\[", re.MULTILINE)
+# So many names with dots in between, none of which is part of a text.
+_NAME = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DEEP = re.compile(rf"""(?<![\w."'-])(?:{_NAME}[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}""")
 _POSITION = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
 
 
@@ -117,6 +122,11 @@ def parse_document(text: str, *, name: str, directory: Path | None = None) -> Do
     if text.count("[") > MAX_TABLES and len(_TABLE.findall(text)) > MAX_TABLES:
         problem = f"has more than {MAX_TABLES} tables; spread them over several files"
         raise ConfigError([f"{name}: {problem}"])
+    if deep := _DEEP.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ConfigError(
+            [f"{name}:{line}: more than {MAX_DEPTH} tables in each other; flatten it"]
+        )
     # Only now: its patterns take longer to make than anything else of the configuration does.
     import tomllib
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -217,6 +217,10 @@ def _check_times(value: object, where: str) -> None:
 def _aware(time: datetime, where: str) -> datetime:
     if time.tzinfo is None:
         raise ObservationsError(_damaged(where, f"{time.isoformat()} has no time zone"))
+    try:
+        time.astimezone(UTC)
+    except OverflowError as error:
+        raise ObservationsError(_damaged(where, f"{time.isoformat()} is no date in UTC")) from error
     return time
 
 

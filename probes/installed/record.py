@@ -12,6 +12,7 @@ import hashlib
 import io
 import lzma
 import os
+import string
 import struct
 import threading
 import zipfile
@@ -62,6 +63,7 @@ _CODE = (".py", ".pyc", ".so", ".pyd", ".dylib", ".dll")
 # Installers write these of a dist-info themselves, and may write them anew.
 _NOTES = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
 _EXAMPLES = 3
+_HEXADECIMAL = frozenset(string.hexdigits)
 
 
 class _Fate(Enum):
@@ -221,7 +223,7 @@ def _parsed(text: str) -> Record:
 
 def _hexadecimal(algorithm: str, encoded: str) -> str:
     """A digest as it is compared. Debian's own builds write it so already, against PEP 376."""
-    if len(encoded) == 2 * hashlib.new(algorithm).digest_size:
+    if len(encoded) == 2 * hashlib.new(algorithm).digest_size and _HEXADECIMAL.issuperset(encoded):
         return encoded.lower()
     try:
         return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).hex()

@@ -50,7 +50,8 @@ def read(text: str) -> Document:
         (BASE.replace('"here"', '"a\\u202e"'), "short text"),
         (BASE.replace("http://127.0.0.1:1/simple/", "javascript:alert(1)"), "no address"),
         (BASE.replace("http://127.0.0.1:1/simple/", "data:text/html,x"), "no address"),
-        (f"{BASE}[{'.'.join('a' * 500)}]", "unknown table"),
+        (f"{BASE}[{'.'.join('a' * 90)}]", "unknown table"),
+        (f"{BASE}[{'.'.join('a' * 500)}]", "tables in each other"),
         (BASE + "[[locations]]\n" * 50_000, "tables"),
     ],
 )

@@ -143,6 +143,7 @@ def damaged(key: str, value: object) -> dict[str, Any]:
         ("locations.0.freshness.fetched_at", "2026-01-01T00:00:00", "has no time zone"),
         ("locations.0.settings", {"a": [1]}, "locations[0]"),
         ("finished_at", "yesterday", "finished_at: "),
+        ("finished_at", "9999-12-31T23:59:59-23:59", "is no date in UTC"),
         ("finished_at", "2026-01-01T00:00:00", "finished_at: 2026-01-01T00:00:00 has no time zone"),
         ("incident.broken", ["not a version!"], "incident.broken or incident.fixed"),
         ("requests.0.touch", None, "requests: "),

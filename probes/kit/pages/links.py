@@ -235,9 +235,12 @@ def without_credentials(url: str) -> str:
     """
     parts = urlsplit(url)
     netloc = parts.netloc.rpartition("@")[2]
-    if parts.netloc and not netloc:  # what looks like its path would take the place of its host
-        raise ValueError("a login without a host")
     path = quote(parts.path, safe=_QUERY_SAFE.replace("?", ""))
+    if parts.scheme == "file" and not parts.netloc:
+        path = re.sub(r"^//+", "/", path)
+    if not netloc and (parts.netloc or path.startswith("//")):
+        # What looks like its path would take the place of its host.
+        raise ValueError("a path in the place of a host")
     query = quote(parts.query, safe=_QUERY_SAFE)
     return urlunsplit((parts.scheme, netloc, path, query, ""))
 
