@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from auditor.model import (
     Candidate,
@@ -132,7 +132,9 @@ def settings_remedies(row: Row) -> Iterator[Remedy]:
             command=f"# wait until {accepted:%Y-%m-%d %H:%M} UTC, then audit again",
             effect="from then on the fix is old enough for those who install from here",
         )
-    exempt = shlex.quote(f"{project}={row.observation.finished_at:%Y-%m-%dT%H:%M:%SZ}")
+    # The fix may have been uploaded within the second in which it was seen.
+    until = row.observation.finished_at + timedelta(seconds=1)
+    exempt = shlex.quote(f"{project}={until:%Y-%m-%dT%H:%M:%SZ}")
     yield Remedy(
         command=f"uv lock --upgrade-package {shlex.quote(project)} --exclude-newer-package "
         f"{exempt}",

@@ -63,4 +63,4 @@ def _wanted(content: bytes) -> bytes:
 
 
 def _short(value: str | None) -> str | None:
-    return value[:_MAX_VALUE_CHARS] if value is not None else None
+    return value.strip()[:_MAX_VALUE_CHARS] if value is not None else None

@@ -106,7 +106,8 @@ def follow(current: str, location: str | None, *, artifact_asked: bool) -> str:
     except ValueError as error:
         raise Malformed(f"the server redirects to what is no URL: {error}") from error
     netloc = parts.netloc.rpartition("@")[2]
-    if not netloc:  # what looks like its path would take the place of its host
+    # Without one, what looks like its path would take the place of its host.
+    if parts.scheme in ("http", "https") and not netloc:
         raise Malformed("the server redirects to a URL without a host")
     target = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
     origin_of(target)

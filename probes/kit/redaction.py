@@ -225,11 +225,8 @@ def _escaped_sign(sign: str) -> str:
 
 
 def _redact_what_is_no_url(url: str) -> str:
-    return _redact_userinfo(_redact_parameters(url))
-
-
-def _redact_userinfo(text: str) -> str:
-    return re.sub(r"(:/{2,})(?:[^/\s@]*@/*)+", r"\1", text)
+    # Blanks are part of it: all of this was taken for one address.
+    return re.sub(r"(:/{2,})(?:[^/@]*@/*)+", r"\1", _redact_parameters(url))
 
 
 def _redact_parameters(query: str) -> str:

@@ -135,7 +135,7 @@ SEEDED = (
         "a missing escape: a login in an address that is none",
         "names.secrets",
         "probes/kit/redaction.py",
-        "return _redact_userinfo(_redact_parameters(url))",
+        'return re.sub(r"(:/{2,})(?:[^/@]*@/*)+", r"\\1", _redact_parameters(url))',
         "return _redact_parameters(url)",
     ),
     SeededBug(
