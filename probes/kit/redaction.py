@@ -36,6 +36,8 @@ _AUTHORIZATION = re.compile(
 )
 _LOGIN_WORDS = ("authorization", "basic", "bearer")  # one of which that pattern begins with
 # A hash in a fragment is what pages carry (`#sha256=…`), not a secret.
+# What is hidden may let the next secret be seen for what it is.
+_PASSES = 8
 _HASH_FRAGMENT = re.compile(r"^(sha\d+|sha3_\d+|md5|blake2[bs])=[0-9a-fA-F]+$")
 # Replacing a shorter text would garble everything and hide nothing.
 _MIN_SECRET_CHARS = 4
@@ -50,12 +52,21 @@ _NAMED = {"&": ("amp",), "<": ("lt",), ">": ("gt",), '"': ("quot",), "'": ("apos
 @lru_cache(maxsize=4096)
 def redact_url(url: str) -> str:
     """Return a URL without user info and without the values of parameters that grant access."""
+    for _ in range(_PASSES):
+        before, url = url, _redacted_once(url)
+        if url == before:
+            break
+    return url
+
+
+def _redacted_once(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
         return _redact_what_is_no_url(url)
     netloc = parts.netloc.rpartition("@")[2]
-    if parts.netloc and not netloc:  # what looks like its path would take the place of its host
+    # Without a host, what looks like its path would take the place of it.
+    if not netloc and (parts.netloc or parts.path.startswith("//")):
         return _redact_what_is_no_url(url)
     fragment = parts.fragment
     if fragment and not _HASH_FRAGMENT.match(fragment):
@@ -226,7 +237,11 @@ def _escaped_sign(sign: str) -> str:
 
 def _redact_what_is_no_url(url: str) -> str:
     # Blanks are part of it: all of this was taken for one address.
-    return re.sub(r"(:/{2,})(?:[^/@]*@/*)+", r"\1", _redact_parameters(url))
+    bare = re.sub(r"(:/{2,})(?:[^/@]*@/*)+", r"\1", url)
+    if bare != url:
+        return bare  # which may be one now, and is looked at again
+    path, sign, query = bare.partition("?")
+    return _redact_parameters(path) + sign + _redact_parameters(query)
 
 
 def _redact_parameters(query: str) -> str:

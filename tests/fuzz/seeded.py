@@ -135,8 +135,8 @@ SEEDED = (
         "a missing escape: a login in an address that is none",
         "names.secrets",
         "probes/kit/redaction.py",
-        'return re.sub(r"(:/{2,})(?:[^/@]*@/*)+", r"\\1", _redact_parameters(url))',
-        "return _redact_parameters(url)",
+        'bare = re.sub(r"(:/{2,})(?:[^/@]*@/*)+", r"\\1", url)',
+        "bare = url",
     ),
     SeededBug(
         "versions in the wrong order: zeros that count",
