@@ -77,12 +77,19 @@ def stations(run: Run) -> tuple[Station, ...]:
     )
 
 
-def _upload(run: Run, source: Sequence[Verdict]) -> Station:
-    name, whose = "The upload", run.summary.whose
+def _unseen(name: str, source: Sequence[Verdict]) -> Station | None:
+    """Say that nobody could look at the source; None if somebody did."""
     if not source:
         return Station(name, "–", "not audited", Tone.PLAIN, "no source is configured")
     if all(v.outcome is not Outcome.OBSERVED for v in source):
         return Station(name, "?", "not known", Tone.UNKNOWN, "the source could not be read")
+    return None
+
+
+def _upload(run: Run, source: Sequence[Verdict]) -> Station:
+    name, whose = "The upload", run.summary.whose
+    if unseen := _unseen(name, source):
+        return unseen
     if whose is Whose.UPLOAD:
         return Station(name, "✖", "at fault", Tone.BAD, "before any mirror")
     if any(f.failing for f in run.findings):
@@ -95,10 +102,8 @@ def _upload(run: Run, source: Sequence[Verdict]) -> Station:
 
 def _delivery(run: Run, source: Sequence[Verdict]) -> Station:
     name, whose = "The source's delivery", run.summary.whose
-    if not source:
-        return Station(name, "–", "not audited", Tone.PLAIN, "no source is configured")
-    if all(v.outcome is not Outcome.OBSERVED for v in source):
-        return Station(name, "?", "not known", Tone.UNKNOWN, "the source could not be read")
+    if unseen := _unseen(name, source):
+        return unseen
     if whose is Whose.CDN:
         return Station(name, "✖", "at fault", Tone.BAD, "some of its pages are older")
     if whose is Whose.UPLOAD or not any(v.fix.listed for v in source):

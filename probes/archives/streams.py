@@ -115,6 +115,7 @@ def _gzip(source: _Source) -> BinaryIO:
         from isal import igzip
 
         # Its stub says nothing of the types.
+        # isal ships no types for this class.
         return cast(BinaryIO, igzip.IGzipFile(fileobj=source, mode="rb"))  # type: ignore[no-untyped-call]
     except ImportError:  # no wheel of it for this platform
         return cast(BinaryIO, gzip.GzipFile(fileobj=source, mode="rb"))

@@ -153,7 +153,7 @@ def experiment(
 ) -> Experiment:
     what = seen(NOW, None, unpinned=got)
     result = Result(
-        variant=Variant(program="nginx", settings="<odd>", make=object),  # type: ignore[arg-type]
+        variant=Variant(program="nginx", settings="<odd>", make=object),  # type: ignore[arg-type]  # never made
         scenario="delete",
         place="edge",
         kind="http-cache",

@@ -67,7 +67,7 @@ async def test_a_client_with_an_expired_page_locks_the_fix_and_keeps_the_broken_
             ]
             assert expires
             assert None not in expires
-            while any(at and at >= datetime.now(UTC) for at in expires):  # noqa: ASYNC110
+            while any(at and at >= datetime.now(UTC) for at in expires):  # noqa: ASYNC110  # a clock wakes nobody
                 await asyncio.sleep(0.1)  # nobody wakes a clock
             before = await audit()
             assert (before.status, before.broken.held) == (Status.LATENT, HeldState.HELD)
