@@ -161,6 +161,8 @@ def _observation(name: str, members: Sequence[Row]) -> Observation:
         started_at=min(observation.started_at for observation in observations),
         finished_at=max(observation.finished_at for observation in observations),
         notes=(f"What one client gets from {', '.join(found)} together.",),
+        # Whichever member offers a file: who chooses it asks one address, and tries no other.
+        hints=tuple(hint for seen in observations for hint in seen.hints if hint.undeliverable),
     )
 
 

@@ -8,7 +8,20 @@ import pytest
 
 from auditor.model import Candidate, FixChosen, HeldState, Hint, Observation, Status
 from auditor.model.extent import extent_of
-from tests.verdict.stage import CURRENT, FIX, GOOD, OLD, codes, held, observe, page, verdict
+from tests.verdict.stage import (
+    CURRENT,
+    FIX,
+    GOOD,
+    OLD,
+    codes,
+    held,
+    location,
+    observe,
+    page,
+    plan,
+    run,
+    verdict,
+)
 
 FREE = (held(HeldState.NOT_HELD),)
 
@@ -53,3 +66,14 @@ def test_a_refusal_that_was_cut_out_of_an_observation_leaves_a_doubt() -> None:
     cut = replace(whole, extent=extent_of(whole, every_page=True), hints=())
 
     assert verdict(cut).status is Status.UNKNOWN
+
+
+def test_who_uses_a_place_together_with_others_fails_there_as_well() -> None:
+    places = [location(name, group="ci", required=False) for name in ("first", "second")]
+    refused = observe("second", page(CURRENT), hints=(refusing(FIX.filename),))
+
+    found = run(plan(*places), observe("first", page((GOOD,))), refused)
+
+    together = next(v for v in found.verdicts if v.location.name == "ci")
+    assert (together.status, together.fix.chosen) == (Status.BEHIND, FixChosen.ALL)
+    assert "fix-undelivered" in codes(together)
