@@ -7,7 +7,7 @@ Pages have thousands of files, and an incident is about a few of them. What is a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import compress
 from typing import TypeVar, cast, overload
@@ -173,7 +173,7 @@ def specifiers_of(files: Sequence[Candidate]) -> Sequence[str | None]:
 
 def lists_version(files: Sequence[Candidate], wanted: Callable[[str | None], bool]) -> bool:
     """Say whether a version that is wanted is among those of the files."""
-    return any(map(wanted, set(versions_of(files))))
+    return any(map(wanted, _distinct_versions(files)))
 
 
 def listed_with(
@@ -183,7 +183,7 @@ def listed_with(
 ) -> list[Candidate]:
     """Return the files with a version that is wanted, or with one of the digests, in page order."""
     versions = versions_of(files)
-    found = set(filter(wanted, dict.fromkeys(versions)))
+    found = set(filter(wanted, _distinct_versions(files)))
     if len(found) > _SEARCHES:
         positions = set(compress(range(len(versions)), map(found.__contains__, versions)))
     else:
@@ -191,6 +191,13 @@ def listed_with(
     if digests:
         positions.update(_positions_of(files, digests))
     return picked(files, sorted(positions))
+
+
+def _distinct_versions(files: Sequence[Candidate]) -> Mapping[str | None, None]:
+    """Return each version of the files once, in page order."""
+    if isinstance(files, FileTable):
+        return files.once("distinct versions", lambda: dict.fromkeys(files.versions))
+    return dict.fromkeys(versions_of(files))
 
 
 def picked(files: Sequence[Candidate], positions: Iterable[int]) -> list[Candidate]:

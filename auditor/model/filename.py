@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -19,21 +19,27 @@ from packaging.utils import canonicalize_name
 
 from auditor.model.remembered import Remembered, RememberedProjects
 from auditor.model.selection import RejectionCode
-from auditor.model.version import MAX_VERSION_CHARS, parse_version, version_order
+from auditor.model.tag_triple import Fit, TagTriple, read_tags
+from auditor.model.usual_filename import reader_of
+from auditor.model.version import (
+    MAX_VERSION_CHARS,
+    is_plain_version,
+    normalise_project,
+    parse_version,
+    plain_order,
+    version_order,
+)
 
 __all__ = [
     "FINAL",
     "PRERELEASE",
     "BuildTag",
     "FileKind",
-    "Fit",
     "NameFault",
     "NamedFile",
-    "TagTriple",
     "fits_of",
     "orders_of",
     "read_filename",
-    "read_tags",
     "version_in",
     "versions_in",
 ]
@@ -60,9 +66,6 @@ _BUILD = re.compile(r"(\d+)(.*)", re.ASCII)
 _MAX_BUILD_CHARS = 200
 
 BuildTag = tuple[()] | tuple[int, str]
-# What a name says of the environments that its file fits: the tag set of a wheel, and the X.Y of an
-# old `-pyX.Y` suffix; None where it has none.
-Fit = tuple[str | None, str | None]
 
 
 class FileKind(StrEnum):
@@ -70,21 +73,6 @@ class FileKind(StrEnum):
 
     WHEEL = "wheel"
     SDIST = "sdist"
-
-
-@dataclass(frozen=True, slots=True)
-class TagTriple:
-    """The compressed tag set of a wheel (PEP 425), in lower case and not multiplied out.
-
-    Attributes:
-        text: all of it, such as `py2.py3-none-any`.
-        pythons, abis, platforms: the members of each part.
-    """
-
-    text: str
-    pythons: frozenset[str]
-    abis: frozenset[str]
-    platforms: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +141,37 @@ def version_in(filename: str, project: str) -> str | None:
     return named.version if isinstance(named, NamedFile) else None
 
 
-def versions_in(filenames: Iterable[str], project: str) -> list[str | None]:
+def versions_in(filenames: Sequence[str], project: str) -> list[str | None]:
     """Return `version_in` of each name, for a whole page at once."""
-    return list(map(_VERSIONS.of(project).__getitem__, filenames))
+    return _VERSIONS.of(project).of_all(filenames)
 
 
-def orders_of(versions: Iterable[str | None]) -> list[str | None]:
+def orders_of(versions: Sequence[str | None]) -> list[str | None]:
     """Return of each version its `version_order`; None if it is none.
 
     One more character ends it: `PRERELEASE` or `FINAL`.
     """
-    return list(map(_ORDERS.__getitem__, versions))
+    return _ORDERS.of_all(versions)
 
 
 def _versions(project: str) -> Remembered[str, str | None]:
-    # One object for all the files of a version: they are compared with each other later.
-    return Remembered(lambda filename: _interned(version_in(filename, project)))
+    usual = reader_of(normalise_project(project))
+
+    def version(filename: str) -> str | None:
+        named = usual(filename)
+        text = named[0] if named else version_in(filename, project)
+        # One object for all the files of a version: they are compared with each other later.
+        return None if text is None else sys.intern(text)
+
+    return Remembered(version)
 
 
 _VERSIONS = RememberedProjects(_versions)
 
 
 def _order(text: str | None) -> str | None:
+    if text is not None and is_plain_version(text):
+        return sys.intern(plain_order(text) + FINAL)
     version = None if text is None else parse_version(text)
     if version is None:
         return None
@@ -190,7 +187,11 @@ def fits_of(project: str) -> Remembered[str, Fit]:
 
 
 def _fits(project: str) -> Remembered[str, Fit]:
+    usual = reader_of(normalise_project(project))
+
     def fit(filename: str) -> Fit:
+        if (known := usual(filename)) is not None:
+            return known[1]
         named = read_filename(filename, project)
         if isinstance(named, NameFault):
             return None, None
@@ -200,10 +201,6 @@ def _fits(project: str) -> Remembered[str, Fit]:
 
 
 _FITS = RememberedProjects(_fits)
-
-
-def _interned(text: str | None) -> str | None:
-    return None if text is None else sys.intern(text)
 
 
 def _split_extension(filename: str) -> tuple[str, str]:
@@ -240,18 +237,6 @@ def _read_build(text: str) -> BuildTag | None:
     if match is None or len(text) > _MAX_BUILD_CHARS:
         return None
     return int(match[1]), match[2]
-
-
-@lru_cache(maxsize=8192)
-def read_tags(text: str) -> TagTriple | None:
-    """Read a compressed tag set such as `py3-none-any`; None if packaging would refuse it."""
-    text = text.lower()
-    pythons, abis, platforms = (part.split(".") for part in text.split("-"))
-    if "" in pythons or "" in abis or "" in platforms:
-        return None
-    if not all(python.isidentifier() for python in pythons):
-        return None
-    return TagTriple(text, frozenset(pythons), frozenset(abis), frozenset(platforms))
 
 
 def _read_archive(stem: str, project: str) -> NamedFile | NameFault:

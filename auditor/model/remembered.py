@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 __all__ = ["Remembered", "RememberedProjects"]
@@ -42,6 +42,19 @@ class Remembered(dict[_Text, _Fact], Generic[_Text, _Fact]):
             self.clear()
         fact = self[text] = self._read(text)
         return fact
+
+    def of_all(self, texts: Sequence[_Text]) -> list[_Fact]:
+        """Return the fact of each text; quicker than one after another where they are new."""
+        if texts and texts[0] not in self:
+            self._learn(texts)
+        return list(map(self.__getitem__, texts))
+
+    def _learn(self, texts: Sequence[_Text]) -> None:
+        """Find facts, for as long as there is room; for those left out, `__missing__` is asked."""
+        read, room = self._read, MAX_REMEMBERED - len(self)
+        for text in texts[: max(0, room)]:
+            if text not in self and (text is None or len(text) <= MAX_REMEMBERED_CHARS):
+                self[text] = read(text)
 
 
 class RememberedProjects(Generic[_Fact]):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["VersionRule", "normalise_project", "parse_version", "version_order"]
+__all__ = [
+    "VersionRule",
+    "is_plain_version",
+    "normalise_project",
+    "parse_version",
+    "plain_order",
+    "version_order",
+]
 
 # A version is at most this long. Real ones stay under 60 characters; longer ones are an attack on
 # the parser (CPython refuses to convert integers of more than 4,300 digits).
@@ -63,14 +71,40 @@ def version_order(version: Version) -> str:
     )
 
 
+def is_plain_version(text: str) -> bool:
+    """Say whether a text is a final release of numbers alone, such as `1.2.3`, as most are."""
+    return _PLAIN(text) is not None
+
+
+def plain_order(text: str) -> str:
+    """Return `version_order` of what `is_plain_version`, without parsing it."""
+    numbers = [_plain_number(number) for number in text.split(".")]
+    while numbers and numbers[-1] == _ZERO:
+        numbers.pop()
+    return f"{_ZERO}{''.join(numbers)}{_PLAIN_END}"
+
+
+_PLAIN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,9}").fullmatch
+
+
+@lru_cache(maxsize=4096)
+def _plain_number(digits: str) -> str:
+    return _number(int(digits))
+
+
 # Lower and higher than any character in between: every number begins with its length.
 _LOWEST, _HIGHEST = "\0", "\xff"
+# Nothing before the release, and nothing after it.
+_PLAIN_END = f"{_LOWEST}{_HIGHEST}{_LOWEST}{_HIGHEST}{_LOWEST}"
 _PRE_ORDER = {"a": "1", "b": "2", "rc": "3"}
 
 
 def _number(value: int) -> str:
     digits = str(value)
     return chr(len(digits)) + digits
+
+
+_ZERO = _number(0)
 
 
 def _without_zeros(release: tuple[int, ...]) -> tuple[int, ...]:

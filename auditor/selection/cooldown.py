@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from auditor.model.observation import Candidate
+from auditor.model.stored_times import in_utc
 
 __all__ = ["Cooldown", "parse_cooldown"]
 
@@ -74,13 +75,13 @@ def parse_cooldown(text: str) -> Cooldown:
     if age is not None:
         return Cooldown(age=age)
     try:
-        moment = datetime.fromisoformat(text.strip().upper())
+        moment = in_utc(datetime.fromisoformat(text.strip().upper()))
     except ValueError as error:
         raise ValueError(
             f'{text!r} is neither an age nor a time; write "7 days", "P7D" or '
             '"2026-11-20T10:00:00Z"'
         ) from error
-    return Cooldown(before=moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC))
+    return Cooldown(before=moment)
 
 
 def _age(text: str) -> timedelta | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby
 
@@ -138,16 +138,32 @@ def tag_rows(environment: Environment) -> tuple[TagRow, ...]:
         ValueError: as `tags_of`.
     """
     if environment.running and environment == running_environment():
-        rows = groupby(tags_of(environment), key=lambda tag: (tag.interpreter, tag.abi))
-        return tuple(TagRow(*names, tuple(tag.platform for tag in tags)) for names, tags in rows)
+        return _running_rows()
     return rows_on(environment.interpreter, _known_platforms(environment))
 
 
 def rows_on(interpreter: str, platforms: tuple[str, ...]) -> tuple[TagRow, ...]:
     """Return the tags that a CPython takes on these platforms, both as in `tags_of`."""
+    return _in_rows(_tags_on_each(interpreter), platforms)
+
+
+def _running_rows() -> tuple[TagRow, ...]:
+    if packaging_tags.interpreter_name() != "cp":
+        rows = groupby(packaging_tags.sys_tags(), key=lambda tag: (tag.interpreter, tag.abi))
+        return tuple(TagRow(*names, tuple(tag.platform for tag in tags)) for names, tags in rows)
+    # `sys_tags`, for a single platform that stands for each of this machine's.
+    interpreter = f"cp{packaging_tags.interpreter_version()}"
+    tags = (
+        *packaging_tags.cpython_tags(platforms=(_EACH,)),
+        *packaging_tags.compatible_tags(interpreter=interpreter, platforms=(_EACH,)),
+    )
+    return _in_rows(tags, tuple(packaging_tags.platform_tags()))
+
+
+def _in_rows(tags: Iterable[Tag], platforms: tuple[str, ...]) -> tuple[TagRow, ...]:
     return tuple(
         TagRow(tag.interpreter, tag.abi, platforms if tag.platform == _EACH else (tag.platform,))
-        for tag in _tags_on_each(interpreter)
+        for tag in tags
     )
 
 

@@ -21,19 +21,17 @@ from auditor.model.file_table import (
     yanks_of,
 )
 from auditor.model.filename import (
-    Fit,
     NamedFile,
     NameFault,
-    TagTriple,
     fits_of,
     orders_of,
     read_filename,
-    read_tags,
     version_in,
     versions_in,
 )
 from auditor.model.observation import Candidate, Yank
 from auditor.model.selection import RejectionCode
+from auditor.model.tag_triple import Fit, TagTriple, read_tags
 from auditor.model.version import normalise_project, parse_version
 
 __all__ = ["Conditions", "ConditionsKey", "Entry", "Files", "Release"]

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from auditor.model.filename import TagTriple
 from auditor.model.selection import Environment
+from auditor.model.tag_triple import TagTriple
 from auditor.selection.environments import tag_rows
 from auditor.selection.tag_ranks import TagRanks
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from auditor.model.filename import TagTriple
 from auditor.model.observation import Yank
 from auditor.model.selection import Environment
+from auditor.model.tag_triple import TagTriple
 from auditor.selection.listing import Listing
 from auditor.selection.pip_policy import Decision, preference
 from auditor.selection.releases import Conditions, ConditionsKey, Entry, Release

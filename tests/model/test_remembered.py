@@ -75,3 +75,29 @@ def test_one_project_is_kept_however_many_names_it_has(monkeypatch: pytest.Monke
     names = projects.of("a")
     assert [names[text] for text in ("x", "yy", "zzz")] == [1, 2, 3]
     assert projects.of("a") is names
+
+
+def test_many_texts_are_looked_into_once_each() -> None:
+    asked: list[str] = []
+
+    def length(text: str) -> int:
+        asked.append(text)
+        return len(text)
+
+    lengths = Remembered[str, int](length)
+
+    assert lengths.of_all(["a", "bb", "a"]) == [1, 2, 1]
+    assert lengths.of_all(["ccc", "bb"]) == [3, 2]
+    assert lengths.of_all([]) == []
+    assert asked == ["a", "bb", "ccc"]
+
+
+def test_a_page_of_new_texts_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MAX_REMEMBERED", 10)
+    lengths = Remembered[str, int](len)
+    texts = ["x" * number for number in range(95)]
+
+    assert lengths.of_all(texts) == list(range(95))
+    assert len(lengths) <= 10
+    assert lengths.of_all(["y" * (remembered.MAX_REMEMBERED_CHARS + 1)])
+    assert all(len(text) <= remembered.MAX_REMEMBERED_CHARS for text in lengths)

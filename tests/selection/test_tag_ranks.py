@@ -9,7 +9,7 @@ from packaging import tags as packaging_tags
 from packaging.tags import Tag, parse_tag
 
 from auditor.model import Environment
-from auditor.model.filename import TagTriple, read_tags
+from auditor.model.tag_triple import TagTriple, read_tags
 from auditor.selection import default_matrix, parse_environment
 from auditor.selection.environments import tag_rows, tags_of
 from auditor.selection.support import support_of

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from auditor.model import Candidate, Environment
-from auditor.model.filename import NamedFile, TagTriple, read_filename
+from auditor.model.filename import NamedFile, read_filename
+from auditor.model.tag_triple import TagTriple
 from auditor.selection.environments import MICRO_RELEASES, tags_of
 
 __all__ = ["environment_of", "everybody", "other_interpreters", "wheel_tags"]

@@ -155,7 +155,7 @@ def read_columns(files: Files, links: LinkReader, project: str) -> Columns | Non
     """Read entries as they should be; None if anything about one of them is odd."""
     names = [file.filename for file in files]
     try:
-        uploaded = list(map(_TIMES.__getitem__, [file.upload_time or "" for file in files]))
+        uploaded = _TIMES.of_all([file.upload_time or "" for file in files])
     except OddText:
         return None
     urls = read_addresses([file.url for file in files], names, links)
