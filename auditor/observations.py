@@ -19,6 +19,7 @@ from auditor.errors import ObservationsError
 from auditor.model import Observation, Plan
 from auditor.model.extent import extent_of
 from auditor.model.file_table import FileTable
+from auditor.model.stored_times import find_bad_time
 
 __all__ = ["FORMAT", "Header", "encode", "is_stream", "read", "write", "write_text"]
 
@@ -134,13 +135,19 @@ def _check_versions(plan: Plan, path: Path) -> None:
 
 
 def _decode(line: bytes, wanted: type[_T], path: Path, number: int) -> _T:
+    name = wanted.__name__.lower()
+    fault: object = None
     try:
-        return msgspec.json.decode(line, type=wanted)
+        found = msgspec.json.decode(line, type=wanted)
+        fault = find_bad_time(found, name)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        fault = error
+    if fault is not None:
         raise ObservationsError(
-            f"{path}:{number}: this line is damaged or no {wanted.__name__.lower()}: {error}; "
+            f"{path}:{number}: this line is damaged or no {name}: {fault}; "
             "write the file again with `auditor probe`"
-        ) from error
+        )
+    return found
 
 
 def _merge(plans: Sequence[Plan]) -> Plan:

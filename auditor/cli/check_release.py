@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 from auditor.cli.arguments import add_looking, add_question
 from auditor.errors import UsageError
+from auditor.model.written_path import written_path
 
 if TYPE_CHECKING:
     from auditor.model import Plan
@@ -87,7 +87,7 @@ def _given(args: argparse.Namespace, plan: Plan) -> tuple[tuple[Proposed, ...], 
             "--candidate and --requirement need one incident; say which with --incident ID"
         )
     (project,) = projects
-    paths = [Path(text).expanduser() for text in args.candidate]
+    paths = [written_path(text) for text in args.candidate]
     return read_proposed(paths, project), read_wanted(args.requirement, project)
 
 

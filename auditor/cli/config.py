@@ -10,6 +10,7 @@ from pathlib import Path
 
 from auditor.cli.arguments import add_common, add_looking, add_question
 from auditor.errors import UsageError
+from auditor.model.written_path import written_path
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -124,7 +125,7 @@ def _proposed(args: argparse.Namespace) -> str:
 
 
 def _path(text: str | None) -> Path | None:
-    return Path(text).expanduser().absolute() if text else None
+    return written_path(text).absolute() if text else None
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.cli.arguments import add_judging, add_looking, add_reporting, add_scope
+from auditor.model.written_path import written_path
 
 if TYPE_CHECKING:
     from auditor.config import Document
@@ -52,11 +53,11 @@ def run(args: argparse.Namespace) -> int:
     from auditor.scanning import scan
 
     kinds = load_kinds()
-    missing = [path for path in args.paths if not Path(path).expanduser().exists()]
+    missing = [path for path in args.paths if not written_path(path).exists()]
     if missing:
         raise UsageError("\n".join(f"{path} does not exist; check the path" for path in missing))
     document = document_of(args)
-    tops = [Path(path).expanduser().absolute() for path in args.paths]
+    tops = [written_path(path).absolute() for path in args.paths]
     found = scan(tops, kinds)
     resolved = resolve_question(args, kinds, document=_with_places(document, found, tops))
     outputs = plan_outputs(args, [incident.id for incident in resolved.plan.incidents])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from auditor.config.values import split_userinfo
+from auditor.model.written_path import written_path
 
 __all__ = ["Address", "absolute_path", "check_http_url", "parse_url"]
 
@@ -89,7 +90,7 @@ def _shown(url: str) -> str:
 
 def absolute_path(text: str, directory: Path | None) -> str:
     """Return a path that no longer depends on where it was written."""
-    path = Path(text).expanduser()
+    path = written_path(text)
     return str((directory / path if directory else path).absolute())
 
 

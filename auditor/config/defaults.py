@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from auditor.config.document import Document
 from auditor.config.pip_settings import PipSettings
 from auditor.contracts import ProbeKind
+from auditor.model.written_path import written_path
 
 __all__ = ["PIP_ORIGIN", "add_default_locations", "client_caches", "is_trusted", "uv_cache"]
 
@@ -56,7 +57,7 @@ def _place(pip: PipSettings, place: str) -> Element:
     if "://" in place:
         return {"url": place, **_access(pip, place)}
     # pip takes a path that does not begin with "/" from where it runs
-    return {"path": str(Path(place).expanduser().absolute())}
+    return {"path": str(written_path(place).absolute())}
 
 
 def _access(pip: PipSettings, url: str) -> Element:

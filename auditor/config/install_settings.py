@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from auditor.contracts import Credentials
 from auditor.model import Incident, Location
 from auditor.model.requirement_lines import decoded
+from auditor.model.stored_times import in_utc
 from auditor.selection.cooldown import parse_cooldown
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ MAX_BYTES = 4_000_000
 def parse_cooldown_text(value: object) -> str:
     """Return an age or a moment as text; TOML has a type for moments."""
     if isinstance(value, datetime):
-        moment = value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
-        return moment.isoformat().replace("+00:00", "Z")
+        return in_utc(value).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
     if not isinstance(value, str):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from auditor.model.pin import Pin
 from auditor.model.rejections import CompactRejection, cell_of, expand_rejections
 from auditor.model.run import SCHEMA_VERSION, DeletionSummary, Run, Summary
 from auditor.model.selection import RejectionCode, Selection
+from auditor.model.stored_times import find_bad_time
 from auditor.model.surface import Surface
 from auditor.model.verdict import (
     Action,
@@ -35,6 +36,8 @@ from auditor.model.verdict import (
 from auditor.model.version import VersionRule
 
 __all__ = ["document_to_run"]
+
+_DAMAGED = "the stored run is damaged, take a good copy or audit again"
 
 T = TypeVar("T")
 
@@ -180,7 +183,7 @@ def _when(stored: JsonValue, where: str) -> When | datetime:
 
 
 def _time(stored: JsonValue, where: str) -> datetime:
-    return _aware(_read(stored, datetime, where), where)
+    return _read(stored, datetime, where)
 
 
 def _optional_text(stored: JsonValue, where: str) -> str | None:
@@ -199,30 +202,10 @@ def _read(stored: JsonValue, kind: type[T], where: str) -> T:
         value = msgspec.convert(stored, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ObservationsError(_damaged(where, error)) from error
-    _check_times(value, where)
+    if fault := find_bad_time(value, where):
+        raise ObservationsError(f"{fault}; {_DAMAGED}")
     return value
 
 
-def _check_times(value: object, where: str) -> None:
-    if isinstance(value, tuple):
-        for n, item in enumerate(value):
-            _check_times(item, f"{where}[{n}]")
-    elif is_dataclass(value):
-        for spec in fields(value):
-            found = getattr(value, spec.name)
-            if isinstance(found, datetime):
-                _aware(found, f"{where}.{spec.name}")
-
-
-def _aware(time: datetime, where: str) -> datetime:
-    if time.tzinfo is None:
-        raise ObservationsError(_damaged(where, f"{time.isoformat()} has no time zone"))
-    try:
-        time.astimezone(UTC)
-    except OverflowError as error:
-        raise ObservationsError(_damaged(where, f"{time.isoformat()} is no date in UTC")) from error
-    return time
-
-
 def _damaged(where: str, cause: object) -> str:
-    return f"{where}: {cause}; the stored run is damaged, take a good copy or audit again"
+    return f"{where}: {cause}; {_DAMAGED}"

@@ -15,6 +15,7 @@ from auditor.config.values import parse_name, parse_project, parse_version_rule
 from auditor.contracts import GuardPolicy, Hop, SourceFacts
 from auditor.errors import ObservationsError
 from auditor.model import Incident, Location, Observation
+from auditor.model.stored_times import find_bad_time
 from auditor.observations import encode
 
 __all__ = [
@@ -134,6 +135,8 @@ def unpack_question(packed: object) -> Question:
         parse_name(question.vantage)
         if question.incident.project != parse_project(question.incident.project):
             raise ValueError("the name of the project is not normalised")
+        if fault := find_bad_time(question.incident, "incident"):
+            raise ValueError(fault)
         if len(question.user_agent_suffix) > 300 or not question.user_agent_suffix.isprintable():
             raise ValueError("the user agent is none")
         for text in (*question.incident.broken, *question.incident.fixed):
@@ -180,6 +183,8 @@ def unpack_answer(packed: object, question: Question) -> Answer:
         return Answer(refused=str(message.get("refused", ""))[:500] or "no cause was given")
     try:
         observation = msgspec.json.decode(_unpacked(seen), type=Observation)
+        if fault := find_bad_time(observation, "observation"):
+            raise ValueError(fault)
     except (ValueError, zlib.error, RecursionError, msgspec.MsgspecError) as error:
         raise ObservationsError(f"the answer is damaged: {error}") from error
     named = (observation.vantage, observation.incident, observation.location)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from auditor.errors import ProbeError
+from auditor.model.written_path import written_path
 
 __all__ = [
     "MAX_ENTRIES",
@@ -73,7 +74,7 @@ def local_path(locator: str) -> Path:
     """Return the path that a `file:` URL or a plain path means."""
     if locator.lower().startswith("file:"):
         return Path(url2pathname(urlsplit(locator).path))
-    return Path(locator).expanduser()
+    return written_path(locator)
 
 
 def open_regular(path: Path) -> BinaryIO:

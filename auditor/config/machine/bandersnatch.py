@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from auditor.config.machine.files import as_table, as_text, read_ini
 from auditor.config.machine.found import Found, Machine, Note, index_at
+from auditor.model.written_path import written_path
 
 __all__ = ["read"]
 
@@ -30,7 +30,7 @@ def read(machine: Machine) -> Iterator[Found | Note]:
     if directory := as_text(mirror.get("directory")):
         yield replace(
             Found(origin=f"{origin} (directory)", kind="bandersnatch", name="bandersnatch"),
-            path=str((path.parent / Path(directory).expanduser()).absolute()),
+            path=str((path.parent / written_path(directory)).absolute()),
             upstream=upstream,
         )
     yield from notes

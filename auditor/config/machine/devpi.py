@@ -11,6 +11,7 @@ from pathlib import Path
 
 from auditor.config.machine.files import Table, as_table, as_text, read_json
 from auditor.config.machine.found import Found, Login, Machine, Note, index_at
+from auditor.model.written_path import written_path
 
 __all__ = ["read"]
 
@@ -36,7 +37,7 @@ def read(machine: Machine) -> Iterator[Found | Note]:
 
 def _client_directory(machine: Machine) -> Path:
     named = machine.devpi_clientdir or machine.environ.get("DEVPI_CLIENTDIR")
-    return Path(named).expanduser() if named else machine.home / ".devpi" / "client"
+    return written_path(str(named)) if named else machine.home / ".devpi" / "client"
 
 
 def _login(table: Table) -> Login:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from auditor.config.addresses import parse_url
 from auditor.config.values import parse_name
+from auditor.model.written_path import written_path
 
 __all__ = ["Found", "Login", "Machine", "Note", "cache_at", "find_links_at", "index_at"]
 
@@ -161,7 +162,7 @@ def find_links_at(
     )
     if "://" in place:
         return _at(found, place)
-    return replace(found, path=str((directory / Path(place).expanduser()).absolute()))
+    return replace(found, path=str((directory / written_path(place)).absolute()))
 
 
 def cache_at(origin: str, kind: str, path: Path) -> Found | None:

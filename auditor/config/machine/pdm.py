@@ -20,6 +20,7 @@ from auditor.config.machine.found import (
     find_links_at,
     index_at,
 )
+from auditor.model.written_path import written_path
 
 __all__ = ["read"]
 
@@ -51,7 +52,7 @@ def _files(machine: Machine) -> Iterator[Path]:
 
 def _cache(machine: Machine, named: list[str | None]) -> Path:
     chosen = machine.environ.get("PDM_CACHE_DIR") or next(filter(None, named), None)
-    return Path(chosen or platformdirs.user_cache_dir("pdm", appauthor=False)).expanduser()
+    return written_path(chosen or platformdirs.user_cache_dir("pdm", appauthor=False))
 
 
 def _configured(machine: Machine, path: Path, table: Table) -> Iterator[Found | Note]:
