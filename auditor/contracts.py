@@ -7,20 +7,20 @@ group `propagation_auditor.probes.v1`. A *format* is one `ReportFormat` object i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
+from auditor.in_common import Ledger, Shared
 from auditor.model import (
     Incident,
     KindFacts,
     Location,
     Observation,
     RemedyTemplate,
-    RequestRecord,
     Role,
     Run,
     Touch,
@@ -161,57 +161,6 @@ class HostLimits(Protocol):
     def slot(self, host: str) -> AbstractAsyncContextManager[None]:
         """Wait for a place on that host (`name:port`) and hold it."""
         ...
-
-
-class Shared:
-    """What the probes of one audit have in common, made when first wanted: open connections, pages.
-
-    Nothing in it may depend on one place's secrets, unless its key names that place.
-    """
-
-    def __init__(self) -> None:
-        self._made: dict[Hashable, object] = {}
-        self._closing = AsyncExitStack()
-
-    def one(
-        self,
-        make: Callable[[], T],
-        *key: Hashable,
-        close: Callable[[T], Awaitable[None]] | None = None,
-    ) -> T:
-        """Return what was made under this key, or make it.
-
-        Args:
-            make: makes it.
-            key: tells it from everything else in here.
-            close: what the audit calls with it in the end; None: nothing.
-        """
-        if key not in self._made:
-            made = make()
-            self._made[key] = made
-            if close is not None:
-                self._closing.push_async_callback(close, made)
-        return cast(T, self._made[key])
-
-    async def close(self) -> None:
-        """Close all that wants to be closed, and forget everything."""
-        self._made.clear()
-        await self._closing.aclose()
-
-
-class Ledger:
-    """Every request made for one location, kept even when the probe is cancelled."""
-
-    def __init__(self) -> None:
-        self._records: list[RequestRecord] = []
-
-    def write(self, record: RequestRecord) -> None:
-        """Add one request."""
-        self._records.append(record)
-
-    def records(self) -> tuple[RequestRecord, ...]:
-        """Return the requests in the order in which they were made."""
-        return tuple(self._records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

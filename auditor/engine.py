@@ -73,6 +73,7 @@ class Audit:
         self._shared = Shared()
         self._total = len(plan.incidents) * len(plan.locations)
         self._done = 0
+        self._looks_left = Counter({loc.name: len(plan.incidents) for loc in plan.locations})
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._facts: dict[str, SourceFacts] = {}
@@ -207,6 +208,9 @@ class Audit:
             self._learn(incident, observation)
         self._done += 1
         self._tell(location, incident, "finished", observation)
+        self._looks_left[location.name] -= 1
+        if not self._looks_left[location.name]:  # while others are still waited for
+            await self._shared.leave(location.name)
         return not cancelled
 
     def _learn(self, incident: Incident, observation: Observation) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from importlib.metadata import EntryPoint, distribution, entry_points
-from typing import TypeVar
+from functools import lru_cache, partial
+from importlib.metadata import EntryPoint, EntryPoints, distribution, entry_points
+from typing import TypeVar, cast
 
 from auditor.contracts import API_REVISION, ProbeKind, ReportFormat
 from auditor.errors import RegistryError
@@ -145,7 +146,7 @@ def describe_plugins() -> tuple[PluginInfo, ...]:
 
 def _described(group: str) -> Iterator[PluginInfo]:
     rivals: dict[str, dict[str, EntryPoint]] = {}
-    for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value)):
+    for point in sorted(_registered(group), key=lambda p: (p.name, p.value)):
         rivals.setdefault(point.name, {}).setdefault(point.value, point)
     for points in rivals.values():
         first, *others = points.values()
@@ -173,15 +174,13 @@ def _describe(point: EntryPoint, conflict: str) -> PluginInfo:
 
 def _of_other_revisions() -> Iterator[PluginInfo]:
     """Name what registers only for another revision: nothing of it is ever loaded."""
-    everything = entry_points()
-    ours = {
-        (p.name, _origin(p)) for group in (PROBES, RENDERERS) for p in entry_points(group=group)
-    }
+    everything = _everything(tuple(sys.path))
+    ours = {(p.name, _origin(p)) for group in (PROBES, RENDERERS) for p in _registered(group)}
     for group in sorted(everything.groups):
         family, _, revision = group.rpartition(".v")
         if family not in _FAMILIES or group in (PROBES, RENDERERS):
             continue
-        for point in entry_points(group=group):
+        for point in _registered(group):
             if (point.name, _origin(point)) not in ours:
                 yield PluginInfo(
                     group=f"{family}.v{API_REVISION}",
@@ -206,13 +205,24 @@ def _origin(point: EntryPoint) -> str:
 
 def _unique(group: str) -> dict[str, EntryPoint]:
     points: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=group), key=lambda p: p.name):
+    for point in sorted(_registered(group), key=lambda p: p.name):
         other = points.get(point.name)
         # An editable install beside an installed wheel lists the same entry point twice.
         if other is not None and other.value != point.value:
             raise _conflict(other, point)
         points[point.name] = point
     return points
+
+
+def _registered(group: str) -> EntryPoints:
+    return _everything(tuple(sys.path)).select(group=group)
+
+
+@lru_cache(maxsize=4)
+def _everything(path: tuple[str, ...]) -> EntryPoints:
+    """Read what every installed distribution registers, once: each has a file of its own."""
+    # Before Python 3.12 that is of another class, with the same `select` and `groups`.
+    return cast(EntryPoints, entry_points())
 
 
 def _load(point: EntryPoint, wanted: type[_Plugin]) -> _Plugin:

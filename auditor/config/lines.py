@@ -16,16 +16,20 @@ __all__ = ["KeyPath", "locate"]
 KeyPath = tuple[str | int, ...]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# What these begin with, if they are not empty.
+_BLANKS = " \t\r\n#"
 _BLANK = re.compile(r"[ \t]*")
 _BLANK_LINES = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _REST_OF_LINE = re.compile(r"[^\n]*\n?")
 _SCALAR = re.compile(r"[^\s,\]}#]+(?: [0-9:.]+(?:Z|[+-][0-9:]+)?)?")  # a date may hold one blank
-_STRINGS = (
-    re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}', re.DOTALL),
-    re.compile(r"'''.*?'{3,5}", re.DOTALL),
-    re.compile(r'"(?:[^"\\\n]|\\.)*"'),
-    re.compile(r"'[^'\n]*'"),
-)
+_LONG_STRINGS = {
+    '"': re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}', re.DOTALL),
+    "'": re.compile(r"'''.*?'{3,5}", re.DOTALL),
+}
+_STRINGS = {
+    '"': re.compile(r'"(?:[^"\\\n]|\\.)*"'),
+    "'": re.compile(r"'[^'\n]*'"),
+}
 
 
 def locate(text: str) -> dict[KeyPath, int]:
@@ -104,9 +108,8 @@ class _Scan:
         return tuple(names)
 
     def _name(self) -> str:
-        if self._peek() in ("'", '"'):
-            return self._take(*_STRINGS[2:])[1:-1]
-        return self._take(_BARE_KEY)
+        string = _STRINGS.get(self._peek())
+        return self._take(_BARE_KEY) if string is None else self._take(string)[1:-1]
 
     def _value(self, path: KeyPath) -> None:
         match self._peek():
@@ -114,8 +117,9 @@ class _Scan:
                 self._array(path)
             case "{":
                 self._inline_table(path)
-            case "'" | '"':
-                self._take(*_STRINGS)
+            case ("'" | '"') as quote:
+                is_long = self.text.startswith(3 * quote, self.at)
+                self._take((_LONG_STRINGS if is_long else _STRINGS)[quote])
             case _:
                 self._take(_SCALAR)
 
@@ -145,20 +149,23 @@ class _Scan:
 
     def _peek(self, blank: re.Pattern[str] = _BLANK) -> str:
         """Return the next character that is not blank, "" at the end."""
-        self._skip(blank)
-        return self.text[self.at : self.at + 1]
+        found = self.text[self.at : self.at + 1]
+        if found in _BLANKS:  # mostly not, and a pattern takes longer
+            self._skip(blank)
+            found = self.text[self.at : self.at + 1]
+        return found
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         found = pattern.match(self.text, self.at)
         self.at = found.end() if found else self.at
 
-    def _take(self, *patterns: re.Pattern[str]) -> str:
-        self._skip(_BLANK)
-        for pattern in patterns:
-            if found := pattern.match(self.text, self.at):
-                self.at = found.end()
-                return found.group()
-        raise _NotUnderstood
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        self._peek()
+        found = pattern.match(self.text, self.at)
+        if found is None:
+            raise _NotUnderstood
+        self.at = found.end()
+        return found.group()
 
     def _line(self) -> int:
         return bisect_left(self._line_ends, self.at) + 1

@@ -7,6 +7,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from functools import partial as bound
 from types import ModuleType
 from typing import Protocol, cast
@@ -38,17 +39,13 @@ _ZSTD_SLICE_BYTES = 2**8
 _ZSTD_WINDOW_BYTES = 8 * 2**20
 
 
-def _import_isal() -> ModuleType | None:
+@cache
+def _isal() -> ModuleType | None:
+    """Return isal's zlib where it exists, not before there is something to inflate."""
     try:
         return importlib.import_module("isal.isal_zlib")
     except ImportError:
         return None
-
-
-_ISAL = _import_isal()
-_INFLATE_ERRORS: tuple[type[Exception], ...] = (
-    (zlib.error,) if _ISAL is None else (zlib.error, _ISAL.error)
-)
 
 
 class Undecodable(ProbeError):
@@ -146,9 +143,15 @@ def _inflater(window_bits: int, *, partial: bool) -> _Inflater:
     The two agree on every whole body, also on damaged ones. How much of a damaged beginning they
     give out before they notice differs, so that beginnings are always read by zlib.
     """
-    if _ISAL is not None and not partial:
-        return cast(_Inflater, _ISAL.decompressobj(window_bits))
+    isal = None if partial else _isal()
+    if isal is not None:
+        return cast(_Inflater, isal.decompressobj(window_bits))
     return cast(_Inflater, zlib.decompressobj(window_bits))
+
+
+def _inflate_errors() -> tuple[type[Exception], ...]:
+    isal = _isal()
+    return (zlib.error,) if isal is None else (zlib.error, cast(type[Exception], isal.error))
 
 
 def _inflate_member(inflater: _Inflater, wire: bytes, at: int, body: _Body) -> int:
@@ -159,7 +162,7 @@ def _inflate_member(inflater: _Inflater, wire: bytes, at: int, body: _Body) -> i
         while not inflater.eof:
             try:
                 piece = inflater.decompress(pending, min(_STEP_BYTES, body.room))
-            except _INFLATE_ERRORS as error:
+            except _inflate_errors() as error:
                 raise Malformed(f"the page cannot be decompressed: {error}") from error
             body.add(piece)
             pending = inflater.unconsumed_tail

@@ -6,7 +6,8 @@ import asyncio
 import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from auditor.contracts import Assignment
@@ -19,13 +20,14 @@ from probes.kit.freshness import foreign_cache_signs, freshness_of
 from probes.kit.guard import is_asked_once
 from probes.kit.hosting import file_hosting
 from probes.kit.outcomes import STATUS_DETAIL, outcome_of_error, outcome_of_status
-from probes.kit.pages import ParsedPage, parse_page
-from probes.kit.reading import PageReader, Parse
 from probes.kit.redaction import Redactor
-from probes.kit.rootpage import ROOT_PREFIX_BYTES, RootSign, recognise_root
 from probes.kit.session import GuardedSession
 
-__all__ = ["VIEWS", "IndexReader", "Parse", "file_hosting", "outcome_of_status", "project_url"]
+if TYPE_CHECKING:
+    from probes.kit.pages import ParsedPage
+    from probes.kit.reading import PageReader, Parse
+
+__all__ = ["VIEWS", "IndexReader", "file_hosting", "outcome_of_status", "project_url"]
 
 VIEWS = (View.PIP, View.PIP_HTML, View.UV, View.POETRY)
 # Of a body that is shown: more than is shown, as it is made safe before it is shortened.
@@ -40,6 +42,12 @@ def project_url(index_url: str, project: str) -> str:
 
 class IndexReader:
     """Asks an index for one project, once per view and sample.
+
+    Args:
+        assignment: whose project is asked for.
+        session: through which that is done.
+        recorder: of the evidence.
+        parse: in place of `parse_page`, as for `PageReader`; None: that.
 
     Attributes:
         pages: what came of each, by view and sample.
@@ -56,7 +64,7 @@ class IndexReader:
         session: GuardedSession,
         recorder: EvidenceRecorder,
         *,
-        parse: Parse = parse_page,
+        parse: Parse | None = None,
     ) -> None:
         self.pages: tuple[Page, ...] = ()
         self.notes: list[str] = []
@@ -66,11 +74,18 @@ class IndexReader:
         self.redirected = False
         self._assignment = assignment
         self._session = session
-        self._reader = PageReader(assignment, session.redactor, parse)
+        self._parse = parse
         self._redactor: Redactor = session.redactor
         self._asks_once = is_asked_once(assignment)
         self._down: dict[str, Page] = {}  # by address
         self._not_asked: Sequence[str] = ()
+
+    @cached_property
+    def _reader(self) -> PageReader:
+        # What reads pages is loaded while the first answer is on its way.
+        from probes.kit.reading import PageReader
+
+        return PageReader(self._assignment, self._redactor, self._parse)
 
     @property
     def proxy(self) -> str | None:
@@ -180,6 +195,8 @@ class IndexReader:
             PageOutcome.SKIPPED,
         }:
             return
+        from probes.kit.rootpage import ROOT_PREFIX_BYTES, RootSign, recognise_root
+
         try:
             answer = await self._session.get_page(
                 index_url, View.PIP, prefix_bytes=ROOT_PREFIX_BYTES

@@ -15,7 +15,7 @@ from auditor.model import Candidate, Candidates, Fault
 from probes.kit.answer import Answer
 from probes.kit.beside import beside_the_loop
 from probes.kit.evidence import entries_that_matter
-from probes.kit.pages import ParsedPage, parse_page
+from probes.kit.pages import ParsedPage
 from probes.kit.pages.columns import PlainFiles
 from probes.kit.pages.memory import THREAD_BYTES, PageMemory
 from probes.kit.redaction import Redactor
@@ -35,7 +35,7 @@ _PASSWORD_FIELD = re.compile(rb"<input\b[^<>]{0,500}type\s*=\s*[\"']?password", 
 
 
 class Parse(Protocol):
-    """What reads a page: `parse_page`, or something around it."""
+    """What reads a page, such as `probes.kit.pages.parse_page`."""
 
     def __call__(
         self, body: bytes, *, url: str, content_type: str | None, project: str
@@ -50,13 +50,14 @@ class PageReader:
     Args:
         assignment: whose incident the pages are read for.
         redactor: knows the location's secrets.
-        parse: in place of `parse_page`; its pages are this reader's own.
+        parse: in place of `parse_page`; its pages are this reader's own. None: that, whose pages
+            all of one audit share.
     """
 
-    def __init__(self, assignment: Assignment, redactor: Redactor, parse: Parse) -> None:
+    def __init__(self, assignment: Assignment, redactor: Redactor, parse: Parse | None) -> None:
         self._incident = assignment.incident
         self._redactor = redactor
-        self._own_parse = None if parse is parse_page else parse
+        self._own_parse = parse
         shared = assignment.shared
         self._memory = PageMemory() if shared is None else shared.one(PageMemory, "pages")
         self._parsed: dict[tuple[str | None, str, str | None, bool], ParsedPage] = {}

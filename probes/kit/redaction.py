@@ -239,7 +239,7 @@ def _escaped_sign(sign: str) -> str:
 
 def _redact_what_is_no_url(url: str) -> str:
     # Blanks are part of it: all of this was taken for one address.
-    bare = re.sub(r"(:/{2,})(?:[^/@]*@/*)+", r"\1", url)
+    bare = re.sub(r"((?:^|:)/{2,})(?:[^/@]*@/*)+", r"\1", url)
     if bare != url:
         return bare  # which may be one now, and is looked at again
     path, sign, query = bare.partition("?")

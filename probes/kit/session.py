@@ -93,7 +93,8 @@ class GuardedSession:
             self._transports = self._own_transports = make()
         else:  # one for all incidents of this place, and of this place alone
             key = ("connections", location.name)
-            self._transports = shared.one(make, *key, close=Transports.close)
+            close, place = Transports.close, location.name
+            self._transports = shared.one(make, *key, close=close, place=place)
         return self
 
     async def __aexit__(

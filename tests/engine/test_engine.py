@@ -388,3 +388,29 @@ async def test_the_user_agent_names_the_program_and_its_contact() -> None:
 
     await audit(place("a", "note"), behaviours={"note": note}).run()
     assert agents == ["propagation-auditor/0.0 (+ops@example.org)"]
+
+
+async def test_what_is_for_one_place_is_closed_after_its_last_look() -> None:
+    log: list[str] = []
+    left = asyncio.Event()
+
+    async def close(thing: str) -> None:
+        log.append(f"{thing} closed")
+        left.set()
+
+    async def share(assignment: Assignment) -> Observation:
+        name, shared = assignment.location.name, assignment.shared
+        assert shared is not None
+        shared.one(lambda: name, "thing", name, close=close, place=name)
+        if name == "slow" and assignment.incident.id == "two":
+            await left.wait()
+        log.append(f"{name} {assignment.incident.id}")
+        return seen(assignment)
+
+    places = [place(name, "share") for name in ("quick", "slow")]
+    two = (incident("one"), incident("two"))
+    async with asyncio.timeout(10):
+        await audit(*places, behaviours={"share": share}, incidents=two).run()
+    assert log.index("quick two") < log.index("quick closed") < log.index("slow two")
+    assert log[-1] == "slow closed"
+    assert sorted(log).count("quick closed") == 1

@@ -52,7 +52,8 @@ def read(text: str) -> Document:
         (BASE.replace("http://127.0.0.1:1/simple/", "data:text/html,x"), "no address"),
         (f"{BASE}[{'.'.join('a' * 90)}]", "unknown table"),
         (f"{BASE}[{'.'.join('a' * 500)}]", "tables in each other"),
-        (BASE + "[[locations]]\n" * 50_000, "tables"),
+        (BASE + "[[locations]]\n" * 50_000, "values"),
+        (f"{BASE}samples = [{'1,' * 500_000}]", "values"),
     ],
 )
 def test_nonsense_is_a_usage_error_with_a_next_step(text: str, says: str) -> None:

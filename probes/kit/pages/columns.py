@@ -206,7 +206,7 @@ def _are_in_folders(urls: list[str], names: Sequence[str], name_text: str, origi
     breaks = len(urls) - 1
     # As many characters are gone as the names have: each address ended with its name.
     if not (
-        len(text) + len(name_text) == len("".join(urls)) + breaks
+        len(text) + len(name_text) == sum(map(len, urls)) + breaks
         and text.startswith(origin)
         and text.endswith("/")
         and text.count(f"/\n{origin}") == breaks
