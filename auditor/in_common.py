@@ -57,15 +57,20 @@ class Shared:
 
     async def close(self) -> None:
         """Close all that wants to be closed, and forget everything."""
-        await self._close(tuple(self._made))
+        await self._close((*self._made, *self._closing))
         self._of_place.clear()
 
     async def _close(self, keys: Iterable[Hashable]) -> None:
         async with AsyncExitStack() as stack:  # one that fails keeps no other from being closed
-            for key in keys:
-                del self._made[key]
-                if key in self._closing:
-                    stack.push_async_callback(self._closing.pop(key))
+            for key in dict.fromkeys(keys):
+                stack.push_async_callback(self._close_one, key)
+
+    async def _close_one(self, key: Hashable) -> None:
+        self._made.pop(key, None)
+        if key in self._closing:
+            await self._closing[key]()
+            # Not if that was cancelled: then it is closed with all the rest.
+            self._closing.pop(key, None)
 
 
 class Ledger:

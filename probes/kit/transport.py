@@ -263,8 +263,8 @@ def _raise_fault(meter: Meter | None) -> None:
 
 
 def _timeout(total_s: float) -> aiohttp.ClientTimeout:
-    connect_s = min(CONNECT_TIMEOUT_S, total_s)
-    return aiohttp.ClientTimeout(total=total_s, connect=connect_s, sock_connect=connect_s)
+    # Looking up the name and connecting; nobody waits for a place in the pool.
+    return aiohttp.ClientTimeout(total=total_s, connect=min(CONNECT_TIMEOUT_S, total_s))
 
 
 def _translated(error: Exception, sending: Sending, where: str, call: Call) -> ProbeError:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auditor.contracts import Assignment, Credentials, ProbeKind
+from auditor.contracts import Assignment, Credentials, ProbeKind, Shared
 from auditor.engine import INTERRUPTED, Audit, Event, Limits
 from auditor.errors import Denied, GuardRefused, Malformed, Unreachable
 from auditor.model import (
@@ -414,3 +414,22 @@ async def test_what_is_for_one_place_is_closed_after_its_last_look() -> None:
     assert log.index("quick two") < log.index("quick closed") < log.index("slow two")
     assert log[-1] == "slow closed"
     assert sorted(log).count("quick closed") == 1
+
+
+async def test_what_was_kept_from_being_closed_is_closed_in_the_end() -> None:
+    shared, closed, begun = Shared(), list[str](), asyncio.Event()
+
+    async def close(thing: str) -> None:
+        if not begun.is_set():
+            begun.set()
+            await asyncio.sleep(3600)
+        closed.append(thing)
+
+    shared.one(lambda: "thing", "key", close=close, place="here")
+    leaving = asyncio.create_task(shared.leave("here"))
+    await begun.wait()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    await shared.close()
+    await shared.close()
+    assert closed == ["thing"]

@@ -135,7 +135,7 @@ SEEDED = (
         "a missing escape: a login in an address that is none",
         "names.secrets",
         "probes/kit/redaction.py",
-        'bare = re.sub(r"(:/{2,})(?:[^/@]*@/*)+", r"\\1", url)',
+        'bare = re.sub(r"((?:^|:)/{2,})(?:[^/@]*@/*)+", r"\\1", url)',
         "bare = url",
     ),
     SeededBug(

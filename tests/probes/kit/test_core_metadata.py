@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.metadata import parse_email
 
@@ -48,11 +48,15 @@ def test_the_three_fields_are_read_as_they_stand() -> None:
     lines=st.lists(st.sampled_from(PARTS), max_size=12),
     ending=st.sampled_from([b"\n", b"\r\n", b"\r"]),
 )
+@example(lines=[b"Version:", b" folded"], ending=b"\n")
 def test_it_reads_what_packaging_reads(lines: list[bytes], ending: bytes) -> None:
     content = ending.join(lines)
     raw, _ = parse_email(content)
     found = read_core_metadata(content)
-    assert (found.name, found.version) == (raw.get("name"), raw.get("version"))
+    assert (found.name, found.version) == tuple(
+        value.strip() if value is not None else None
+        for value in (raw.get("name"), raw.get("version"))
+    )
     assert found.requires_python == (raw.get("requires_python") or "").strip()
 
 
