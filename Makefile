@@ -30,7 +30,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint ## in under a minute: linters, types, layers, fast tests
+check: lint ## before each commit: linters, types, layers, fast tests
 	$(BIN)/python -m pytest $(PARALLEL) -q -m "not real and not browser and not live and not slow"
 
 test: $(VENV)/.dev ## everything, on any machine: what CI runs

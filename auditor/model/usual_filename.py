@@ -28,8 +28,10 @@ _SDIST: Fit = (None, None)
 _VERSION = r"([0-9][\w.+!]{0,60})"
 _BUILD = r"(?:-[0-9]{1,9}\w{0,40})?"
 _TAGS = r"([\w.]{1,80}-[\w.]{1,80}-[\w.]{1,200})"
-_WHEEL_END = rf"{_VERSION}{_BUILD}-{_TAGS}\.whl"
-_ARCHIVE_END = rf"{_VERSION}\.(?:tar\.gz|zip)"
+# A `.tar` in front of the extension is part of it: no installer knows `.tar.whl` or `.tar.zip`.
+_NO_TAR = r"(?<!(?i:\.tar))"
+_WHEEL_END = rf"{_VERSION}{_BUILD}-{_TAGS}{_NO_TAR}\.whl"
+_ARCHIVE_END = rf"{_VERSION}{_NO_TAR}\.(?:tar\.gz|zip)"
 
 
 def reader_of(project: str) -> Callable[[str], UsualName | None]:

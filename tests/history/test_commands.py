@@ -278,6 +278,7 @@ def _until(holds: Callable[[], bool]) -> None:
     raise AssertionError("it never came to that")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fixed", "listens", "code", "outcome"),
     [(False, True, 1, "within-lag"), (True, False, 3, "unreachable")],

@@ -20,7 +20,18 @@ from auditor.model.usual_filename import reader_of
 from auditor.model.version import is_plain_version, parse_version, plain_order, version_order
 
 PROJECTS = ("foo", "foo-bar", "a", "3to2", "foo-1", "k", "x" * 300, "fo\u00f6", "-", "foo-1.0")
-VERSIONS = ("1", "1.0", "1.2.3", "01.02", "1.0rc1", "1!2.0+local.3", "1.0.tar", "1..0", "1.0-RC.1")
+VERSIONS = (
+    "1",
+    "1.0",
+    "1.2.3",
+    "01.02",
+    "1.0rc1",
+    "1!2.0+local.3",
+    "1.0.tar",
+    "1..0",
+    "1.0-RC.1",
+    "1+a.tar",
+)
 TAGS = (
     *("py3-none-any", "Py2.py3-none-Any", "cp39-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64"),
     *("3-none-any", "py3..py2-none-any", "py3-none", "py3-none-any-x", "py\u0663-none-any"),
@@ -48,6 +59,10 @@ def _names(draw: st.DrawFn) -> tuple[str, str]:
 @example(("k", "\u212a-1.0.zip"))  # the sign of Kelvin, which is a "k" in lower case
 @example(("foo-1", "foo-1-1.0.zip"))
 @example(("foo", "foo-1-1.0.zip"))
+@example(("foo", "foo-1-py3-none-any.tar.whl"))
+@example(("foo", "foo-1.0+a.tar.zip"))
+@example(("foo", "foo-1.0+a.TAR.zip"))
+@example(("foo", "foo-1.0+a.tar.tar.gz"))
 def test_what_the_pattern_reads_is_what_pip_reads(named: tuple[str, str]) -> None:
     project, filename = named
     read = read_filename(filename, project)

@@ -36,6 +36,7 @@ def findings(check: ReleaseCheck, level: Level) -> dict[str, str]:
     return {f.code: f.text for f in check.findings if f.level is level}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_at_every_step_we_choose_what_pip_itself_chooses_from_that_page(moment: Moment) -> None:
     chosen = choose_all(moment.candidates, ALL, moment.past.project)

@@ -283,6 +283,7 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(BOMBS))
 async def test_a_bomb_is_cut_and_never_called_clean(look: Look, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(BOMBS[name]())

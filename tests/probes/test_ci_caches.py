@@ -270,6 +270,7 @@ async def test_gitlab_is_not_asked_since_it_lists_its_caches_nowhere(
     assert any("runnerCacheClear" in r.command for r in GITLAB.remedies)
 
 
+@pytest.mark.slow
 async def test_github_keeps_the_contract_of_probes() -> None:
     await check_kind(
         GITHUB,

@@ -563,6 +563,7 @@ async def test_a_file_of_which_no_page_tells_the_address_is_not_asked_for(
     assert "no page tells" in only(found).how
 
 
+@pytest.mark.slow
 async def test_through_a_forward_proxy_https_is_a_tunnel_and_nobody_is_asked(
     assign: MakeAssignment,
 ) -> None:

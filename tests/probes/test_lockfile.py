@@ -584,6 +584,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bomb", list(BOMBS))
 async def test_no_megabyte_takes_long(look: Look, tmp_path: Path, bomb: str) -> None:
     name, text = BOMBS[bomb]

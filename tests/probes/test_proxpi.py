@@ -70,6 +70,7 @@ def held(seen: Observation) -> list[tuple[str, HeldState, str | None]]:
     return [(h.filename, h.state, h.sha256) for h in seen.holdings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "cache_path"])
 async def test_it_keeps_the_contract(key: str | None, tmp_path: Path) -> None:
     more = {key: str(tmp_path)} if key else {}

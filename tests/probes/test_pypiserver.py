@@ -128,6 +128,7 @@ def codes(seen: Observation) -> list[str]:
     return [hint.code for hint in seen.hints]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [False, True])
 async def test_it_keeps_the_contract_before_a_server_that_is_none(
     path: bool, tmp_path: Path

@@ -270,6 +270,7 @@ async def test_a_listing_without_end_is_stopped(look: Look) -> None:
     assert len(server.log) < 40
 
 
+@pytest.mark.slow
 async def test_a_listing_with_ever_new_marks_ends_with_the_time(look: Look) -> None:
     count = 0
 
@@ -285,6 +286,7 @@ async def test_a_listing_with_ever_new_marks_ends_with_the_time(look: Look) -> N
     assert any("time of this location" in note for note in found.notes)
 
 
+@pytest.mark.slow
 async def test_every_attempt_is_recorded_and_their_number_is_bounded(look: Look) -> None:
     found, server = await look(Canned(list=error(503, "SlowDown")))
 
@@ -460,6 +462,7 @@ async def test_a_key_that_holds_a_secret_is_not_asked_for(look: Look) -> None:
     assert any(a.headers.get("X-Amz-Security-Token") == token for a in server.log)
 
 
+@pytest.mark.slow
 async def test_the_contract_of_probes_holds() -> None:
     def place(stage: Any) -> dict[str, object]:
         return {"url": "s3://wheels/", "endpoint_url": stage.url}

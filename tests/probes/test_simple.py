@@ -452,6 +452,7 @@ async def test_a_cancelled_probe_leaves_its_requests_in_the_ledger(
     assert {record.status for record in records} == {None}
 
 
+@pytest.mark.slow
 async def test_a_view_that_hangs_does_not_cost_the_others(
     serve: Serve, assign: MakeAssignment
 ) -> None:

@@ -591,6 +591,7 @@ async def test_a_page_of_others_that_was_cut_may_have_listed_the_project(
         assert (outcome, False) == (observation.outcome, observation.pages[0].complete)
 
 
+@pytest.mark.slow
 def test_names_of_files_are_found_in_a_page_in_linear_time() -> None:
     # One long run of letters: tried from each of them it would take some 10**9 steps.
     code = "from probes.wheelhouse import _LINKED_FILE; _LINKED_FILE.findall(b'a' * 40_000_000)"

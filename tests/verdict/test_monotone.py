@@ -254,6 +254,7 @@ def test_no_place_of_the_world_looks_better_with_one_fact_less(name: str) -> Non
     assert_no_promise_grows(world()[name], [name])
 
 
+@pytest.mark.slow
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", WORLD)
 def test_no_row_of_the_world_is_better_with_one_fact_less(name: str) -> None:

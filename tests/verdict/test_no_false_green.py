@@ -299,6 +299,7 @@ FACTS = ["page", "complete", "hosting", "yanked", "hashes", "size", "requires_py
 
 
 # The first example fills caches, and a busy machine takes its time.
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.sampled_from(range(len(STORED))),

@@ -58,6 +58,7 @@ def at(kind: ProbeKind, url: str, assign: MakeAssignment) -> Assignment:
     return assign(f"{url}/root/pypi/+simple/", kind="devpi", timeout_s=TIMEOUT_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [s3.KIND, devpi.KIND], ids=["s3", "devpi"])
 @pytest.mark.parametrize("drip", DRIPS)
 async def test_a_server_that_trickles_costs_no_more_than_the_locations_time(

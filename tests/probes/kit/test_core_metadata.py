@@ -60,6 +60,7 @@ def test_it_reads_what_packaging_reads(lines: list[bytes], ending: bytes) -> Non
     assert found.requires_python == (raw.get("requires_python") or "").strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

@@ -45,6 +45,7 @@ def test_several_gzip_members_are_one_body() -> None:
     assert decode(gzip.compress(b"ab") + gzip.compress(b"cd"), "gzip", limit=9) == b"abcd"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gzip", "deflate"])
 def test_a_bomb_costs_its_bound_only(name: str) -> None:
     bomb = CODINGS[name](bytes(200 * 2**20))

@@ -95,6 +95,7 @@ def test_noise_is_the_same(noise: bytes, coding: str) -> None:
     assert_same(noise, coding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "raw"])
 @pytest.mark.parametrize("is_isal", [True, False])
 def test_the_bound_holds_with_both(coding: str, is_isal: bool) -> None:

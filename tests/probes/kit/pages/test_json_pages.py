@@ -293,6 +293,7 @@ ODD_URLS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(PROJECTS, st.data())
 def test_mutated_pages_read_alike_on_both_ways(files: list[dict[str, Any]], data: Any) -> None:
     files.append(entry())
