@@ -28,6 +28,7 @@ from probes.installed.record import (
     read_record,
 )
 from probes.installed.sites import Site
+from probes.kit.answer import shown
 from probes.kit.core_metadata import read_core_metadata
 from probes.kit.disk import NotReadable, read_regular
 from probes.kit.redaction import redact_url
@@ -221,6 +222,7 @@ def _origin(info: Path) -> tuple[PinnedFile | None, bool]:
     directory = stated.get("dir_info")
     if isinstance(directory, dict) and directory.get("editable") is True:
         return None, True
+    url = shown(url)  # JSON can smuggle in half a surrogate pair
     return PinnedFile(filename=file_of_url(url), url=redact_url(url), hashes=_hashes(stated)), False
 
 
@@ -233,7 +235,7 @@ def _hashes(stated: dict[str, object]) -> dict[str, str]:
     algorithm, equals, digest = str(archive.get("hash", "")).partition("=")
     if equals:
         found.setdefault(algorithm, digest)
-    return {str(k): str(v).lower() for k, v in found.items() if isinstance(v, str)}
+    return {shown(str(k)): shown(v).lower() for k, v in found.items() if isinstance(v, str)}
 
 
 def _difference(record: Record, released: Record) -> str:

@@ -2,7 +2,8 @@
 
 A page is one project at one place as all four client classes see it: four requests, which a place
 gets at once (`concurrency_per_host = 4`). So P pages take a place at least P times its latency, and
-an audit that of the slowest place, after the source was asked for the first page.
+an audit that of the slowest place, after the source was asked for the first page. A find-links page
+is the same for every client, and one request.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import requests
 
 from auditor.engine import Audit, Event
 from auditor.eventloop import run
 from auditor.model import Incident, Location, Observation, Outcome, Plan, Role, Vantage
 from auditor.registry import load_kinds
+from probes.kit.index import VIEWS
+from probes.kit.views import page_headers
 from tests.bench.latency_server import latencies, project
 from tests.bench.measure import Goal, compile_product, interleaved, median_ratio
 from tests.bench.pages import JSON_TYPE
@@ -36,6 +40,8 @@ DEADLINE_S = 3.0
 ENOUGH = 4 * (HEALTHY + HANGING)
 KINDS = load_kinds()
 JSON = {"Accept": JSON_TYPE}
+Headers = list[tuple[str, str]]
+VIEW_HEADERS: list[Headers] = [list(page_headers(view, "bench")) for view in VIEWS]
 
 
 @dataclass(frozen=True)
@@ -53,19 +59,23 @@ def fan_out_goals(rounds: int, *, quick: bool = False) -> Iterator[Goal]:
     deadline_s = 1.0 if quick else DEADLINE_S
     with _places(healthy, HANGING, pages) as ports:
         well, hanging = ports[:healthy], ports[healthy:]
+        yield from _healthy_goals(well, 1, 1.15, rounds, kind="wheelhouse")
         for count, gate in ((1, 1.15), (pages, 1.10)):
             yield from _healthy_goals(well, count, gate, rounds)
+        yield _bare_goal(well, rounds)
         yield from _hanging_goals(well, hanging, deadline_s)
         yield _requests_goal(well, rounds)
         yield _pip_goal(well, rounds)
 
 
-def _healthy_goals(ports: Sequence[int], pages: int, gate: float, rounds: int) -> Iterator[Goal]:
+def _healthy_goals(
+    ports: Sequence[int], pages: int, gate: float, rounds: int, *, kind: str = "simple"
+) -> Iterator[Goal]:
     two = [ports[0], ports[-1]]
     stalls: list[float] = []
 
     def took(places: Sequence[int], concurrency: int) -> float:
-        seen = _audit(places, pages, concurrency)
+        seen = _audit(places, pages, concurrency, kind=kind)
         stalls.append(seen.stall_s)
         return seen.took_s
 
@@ -78,6 +88,8 @@ def _healthy_goals(ports: Sequence[int], pages: int, gate: float, rounds: int) -
         rounds,
     )
     each = f"{len(ports)} places, {pages} {'page' if pages == 1 else 'pages'} each"
+    if kind == "wheelhouse":
+        each = f"{len(ports) - 1} find-links pages and an index"
     bound_s = latencies(2)[0] + pages * latencies(2)[1]
     floor = (
         f"the same audit of the source and the slowest place alone (arithmetic: {bound_s:.2f} s)"
@@ -87,6 +99,38 @@ def _healthy_goals(ports: Sequence[int], pages: int, gate: float, rounds: int) -
         ratio = median_ratio(found[case], found["two"])
         yield Goal(name=name, ratio=ratio, gate=gate, floor=floor, note=note)
     yield _stall_goal(each, max(stalls))
+
+
+def _bare_goal(ports: Sequence[int], rounds: int) -> Goal:
+    """How much of a single page's time is ours: the same requests, nothing read, kept or decided."""
+    found = interleaved(
+        {"ours": lambda: _audit(ports, 1, ENOUGH).took_s, "bare": lambda: _bare_s(ports)}, rounds
+    )
+    return Goal(
+        name=f"{len(ports)} places, 1 page each: ours / aiohttp alone",
+        ratio=median_ratio(found["ours"], found["bare"]),
+        gate=1.15,
+        floor=f"aiohttp: the source in four views, then the same {4 * (len(ports) - 1)} requests",
+        note=f"{min(found['ours']):.2f} s, {min(found['bare']):.2f} s",
+    )
+
+
+def _bare_s(ports: Sequence[int]) -> float:
+    async def place(port: int) -> None:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            await asyncio.gather(*(view(session, port, headers) for headers in VIEW_HEADERS))
+
+    async def view(session: aiohttp.ClientSession, port: int, headers: Headers) -> None:
+        async with session.get(_page_url(port), headers=headers) as response:
+            await response.read()
+
+    async def everything() -> None:
+        await place(ports[0])
+        await asyncio.gather(*map(place, ports[1:]))
+
+    started = time.perf_counter()
+    run(everything())
+    return time.perf_counter() - started
 
 
 def _hanging_goals(
@@ -179,8 +223,13 @@ def _audit(
     *,
     deadline_s: float = 60.0,
     hanging: int = 0,
+    kind: str = "simple",
 ) -> _Seen:
-    """Audit the places, of which the first is the source and the last ones may hang."""
+    """Audit the places, of which the first is the source and the last ones may hang.
+
+    Args:
+        kind: of all but the first.
+    """
     names = [f"p{number}" for number in range(len(ports))]
     healthy = set(names[: len(names) - hanging])
     plan = Plan(
@@ -191,9 +240,9 @@ def _audit(
         locations=tuple(
             Location(
                 name=name,
-                kind="simple",
+                kind="simple" if name == names[0] else kind,
                 role=Role.INDEX,
-                url=_url(port),
+                url=_url(port) if kind == "simple" or name == names[0] else _page_url(port),
                 upstream=None if name == names[0] else names[0],
                 timeout_s=deadline_s,
             )
@@ -244,6 +293,10 @@ def _check(observations: Sequence[Observation], healthy: set[str], pages: int) -
 
 def _url(port: int) -> str:
     return f"http://127.0.0.1:{port}/simple/"
+
+
+def _page_url(port: int) -> str:
+    return f"{_url(port)}{project(0)}/"
 
 
 @contextmanager

@@ -36,6 +36,12 @@ def test_help_names_every_command_and_no_other(run: Run) -> None:
     assert [line.split()[0] for line in section.splitlines()] == list(COMMANDS)
 
 
+def test_the_package_itself_is_the_command() -> None:
+    command = [sys.executable, "-m", "auditor", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout == f"auditor {__version__}\n"
+
+
 def test_the_version_is_that_of_the_package(run: Run) -> None:
     assert run("--version").out == f"auditor {__version__}\n"
 

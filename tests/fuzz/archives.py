@@ -150,7 +150,8 @@ def _check_metadata(path: Path, data: bytes) -> None:
     assert found.intact is intact
     if path.suffix == ".whl" and found.version:
         plain = _plain_version(data)
-        assert plain is None or plain == found.version
+        assert plain is None or plain.startswith(found.version)  # a long one is cut
+        assert plain is None or plain == found.version or len(found.version) > 1_000
 
 
 def _plain_version(data: bytes) -> str | None:

@@ -18,7 +18,14 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from auditor.config.addresses import parse_url
-from auditor.model.filename import MAX_FILENAME_CHARS, NamedFile, read_filename, version_in
+from auditor.model.filename import (
+    MAX_FILENAME_CHARS,
+    NamedFile,
+    fits_of,
+    read_filename,
+    version_in,
+    versions_in,
+)
 from auditor.model.version import normalise_project, parse_version, version_order
 from probes.cache_server.lifetime import lifetime_s, page_life
 from probes.cache_server.signs import signs_of
@@ -48,7 +55,13 @@ def read_name(data: bytes) -> None:
     ours = read_filename(name, PROJECT)
     stated = version_in(name, PROJECT)
     assert stated == (ours.version if isinstance(ours, NamedFile) else None)
-    theirs = _by_packaging(name) if len(name) <= MAX_FILENAME_CHARS else None
+    assert versions_in([name], PROJECT) == [stated]
+    if isinstance(ours, NamedFile):
+        assert fits_of(PROJECT)[name] == (ours.tags and ours.tags.text, ours.py_version)
+    # What has a slash is no name of a file: packaging takes it, and no client ever asks for it.
+    theirs = None
+    if len(name) <= MAX_FILENAME_CHARS and "/" not in name:
+        theirs = _by_packaging(name)
     if theirs is not None:
         assert stated is not None, f"packaging reads {theirs}"
         assert parse_version(stated) == theirs
