@@ -69,7 +69,8 @@ class Audit:
         self._credentials = credentials
         self._kinds = kinds
         self._on_event = on_event or (lambda event: None)
-        self._incidents = {incident.id: incident for incident in plan.incidents}
+        # Copies: what an incident remembers of versions goes when it is forgotten.
+        self._incidents = {incident.id: replace(incident) for incident in plan.incidents}
         self._shared = Shared()
         self._total = len(plan.incidents) * len(plan.locations)
         self._done = 0

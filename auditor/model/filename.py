@@ -120,7 +120,7 @@ def read_filename(filename: str, project: str) -> NamedFile | NameFault:
     return _read_filename(filename, project)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _read_filename(filename: str, project: str) -> NamedFile | NameFault:
     stem, extension = _split_extension(filename)
     if extension == ".whl":

@@ -65,7 +65,8 @@ def judge(
         UsageError: no location at all knows the project, so the question is about nothing.
     """
     return tuple(
-        _judge_incident(plan, incident, observations, interrupted, rules, must_be_known)
+        # A copy remembers what it met, and the plan's own, which stays, does not.
+        _judge_incident(plan, replace(incident), observations, interrupted, rules, must_be_known)
         for incident in plan.incidents
     )
 

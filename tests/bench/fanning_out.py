@@ -102,7 +102,7 @@ def _healthy_goals(
 
 
 def _bare_goal(ports: Sequence[int], rounds: int) -> Goal:
-    """How much of a single page's time is ours: the same requests, nothing read, kept or decided."""
+    """How much of a single page is ours: the same requests, nothing read, kept or decided."""
     found = interleaved(
         {"ours": lambda: _audit(ports, 1, ENOUGH).took_s, "bare": lambda: _bare_s(ports)}, rounds
     )

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.engine import Audit
-from auditor.eventloop import run
+from auditor.eventloop import loop_factory, run
 from auditor.model import Incident, Location, Outcome, Plan, Role, Vantage
 from auditor.registry import load_kinds
 from auditor.selection import running_environment
@@ -102,9 +102,11 @@ def _memory_bytes(field: str) -> int:
 
 def main(url: str, projects: int) -> None:
     import probes.kit.pages.html_page
+    import probes.kit.reading
     import probes.kit.transport
-    import probes.simple  # noqa: F401 - what an audit imports before its first request
+    import probes.simple  # noqa: F401 - what an audit imports, some of it with its first answer
 
+    loop_factory()
     first_bytes = _memory_bytes("VmRSS")
     run(_audit(url, projects))
     print(json.dumps([_memory_bytes("VmHWM"), first_bytes]))
