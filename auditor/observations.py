@@ -20,6 +20,7 @@ from auditor.model import Observation, Plan
 from auditor.model.extent import extent_of
 from auditor.model.file_table import FileTable
 from auditor.model.stored_times import find_bad_time
+from auditor.selection import parse_environment
 
 __all__ = ["FORMAT", "Header", "encode", "is_stream", "read", "write", "write_text"]
 
@@ -128,6 +129,8 @@ def _check_versions(plan: Plan, path: Path) -> None:
     try:
         for incident in plan.incidents:
             _ = incident.broken_rules, incident.fixed_rules
+            for environment in incident.environments:
+                parse_environment(environment)
     except ValueError as error:
         raise ObservationsError(
             f"{path}:1: {error}; write the file again with `auditor probe`"

@@ -58,9 +58,10 @@ def read_name(data: bytes) -> None:
     assert versions_in([name], PROJECT) == [stated]
     if isinstance(ours, NamedFile):
         assert fits_of(PROJECT)[name] == (ours.tags and ours.tags.text, ours.py_version)
-    # What has a slash is no name of a file: packaging takes it, and no client ever asks for it.
+    # What has a slash is no file's name, and `.tar.whl` no wheel for pip: packaging takes both.
     theirs = None
-    if len(name) <= MAX_FILENAME_CHARS and "/" not in name:
+    is_odd = "/" in name or name.lower().endswith(".tar.whl")
+    if len(name) <= MAX_FILENAME_CHARS and not is_odd:
         theirs = _by_packaging(name)
     if theirs is not None:
         assert stated is not None, f"packaging reads {theirs}"
