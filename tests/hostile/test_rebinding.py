@@ -20,6 +20,7 @@ from aiohttp import web
 
 from auditor.contracts import Credentials
 from auditor.errors import GuardRefused, ProbeError
+from auditor.lab.drive.ports import free_port
 from auditor.model import Touch, View
 from probes.kit import reach
 from probes.kit.answer import Answer
@@ -111,19 +112,19 @@ async def asked(session: GuardedSession, *urls: str) -> list[Answer | ProbeError
 async def test_a_name_that_is_given_another_address_leads_to_nobody_nearer(
     names: Names, assign: MakeAssignment, answers: list[list[str] | str]
 ) -> None:
-    async with Server(fixed(good), host=FAR) as elsewhere:
-        port = elsewhere.port
-        async with (
-            Server(fixed(good), host=NEAR, port=port) as here,
-            Server(fixed(good), host=OFFICE, port=port) as office,
-            Server(to(f"http://rebound.example:{port}/admin/"), host=FAR) as index,
-        ):
-            names.stand_for("index.example", FAR)
-            names.stand_for("rebound.example", *answers)
-            url = f"http://index.example:{index.port}/simple/brokenpkg/"
-            for _ in range(3):  # whoever looks up first is not always the one who connects
-                async with GuardedSession(assign(url)) as session:
-                    await asked(session, url, url)
+    port = free_port(FAR, NEAR, OFFICE)
+    async with (
+        Server(fixed(good), host=FAR, port=port),
+        Server(fixed(good), host=NEAR, port=port) as here,
+        Server(fixed(good), host=OFFICE, port=port) as office,
+        Server(to(f"http://rebound.example:{port}/admin/"), host=FAR) as index,
+    ):
+        names.stand_for("index.example", FAR)
+        names.stand_for("rebound.example", *answers)
+        url = f"http://index.example:{index.port}/simple/brokenpkg/"
+        for _ in range(3):  # whoever looks up first is not always the one who connects
+            async with GuardedSession(assign(url)) as session:
+                await asked(session, url, url)
     assert index.requests
     assert (here.connections, office.connections) == (0, 0)
 
@@ -150,9 +151,10 @@ async def test_what_leads_nearer_is_said_and_nothing_is_asked(
 async def test_of_a_name_with_a_near_and_a_far_address_only_the_far_one_is_asked(
     names: Names, assign: MakeAssignment
 ) -> None:
+    port = free_port(FAR, NEAR)
     async with (
-        Server(fixed(good), host=FAR) as elsewhere,
-        Server(fixed(good), host=NEAR, port=elsewhere.port) as here,
+        Server(fixed(good), host=FAR, port=port) as elsewhere,
+        Server(fixed(good), host=NEAR, port=port) as here,
         Server(to(f"http://files.example:{elsewhere.port}/"), host=FAR) as index,
     ):
         names.stand_for("index.example", FAR)
@@ -192,9 +194,10 @@ async def test_a_file_that_a_page_names_is_not_asked_of_what_is_nearer(
 async def test_an_index_that_was_far_is_not_near_when_it_redirects_within_itself(
     names: Names, assign: MakeAssignment
 ) -> None:
+    port = free_port(FAR, NEAR)
     async with (
-        Server(at("/simple/", "/admin/"), host=FAR) as index,
-        Server(fixed(good), host=NEAR, port=index.port) as here,
+        Server(at("/simple/", "/admin/"), host=FAR, port=port) as index,
+        Server(fixed(good), host=NEAR, port=port) as here,
     ):
         names.stand_for("index.example", FAR, NEAR)
         url = f"http://index.example:{index.port}/simple/"

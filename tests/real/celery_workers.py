@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import redis
 
+from auditor.lab.drive.ports import free_port
 from auditor.lab.drive.process import clean_environment
 
 __all__ = ["COMMAND_OF_A_WORKER", "PASSWORD", "Worker", "redis_server", "wait_until", "worker"]
@@ -71,9 +71,7 @@ def wait_until(true: Callable[[], bool], what: str) -> None:
 def redis_server(program: Path, home: Path) -> Iterator[str]:
     """Start a server on loopback that keeps nothing; yield its address, password included."""
     home.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     words = ("--port", str(port), "--bind", "127.0.0.1", "--protected-mode", "yes")
     kept = ("--save", "", "--appendonly", "no", "--dir", str(home))
     process = subprocess.Popen(

@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from auditor.lab.artifacts import Artifact
+from auditor.lab.drive.ports import free_port
 from auditor.lab.drive.process import RunningProgram, run, running
 from auditor.lab.drive.subject import AccessLine, Inventory, inventory_of
 from tests.real.programs import python_program
@@ -37,8 +38,8 @@ class Tap:
 
     async def start(self) -> None:
         """Listen, on the same port as before if there was one."""
+        self.port = self.port or free_port()
         self._server = await asyncio.start_server(self.serve, LOOPBACK, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         """Refuse new connections."""

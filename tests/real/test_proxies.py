@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.lab.drive.ports import free_port
 from auditor.lab.server import LoopbackServer
 from auditor.lab.story import incident_toml
 from tests.real.conftest import Upstream
@@ -39,9 +39,7 @@ class Tinyproxy:
 async def tinyproxy(
     tmp_path: Path, real_program: Callable[[str], Path]
 ) -> AsyncIterator[Tinyproxy]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     config, log = tmp_path / "tinyproxy.conf", tmp_path / "tinyproxy.log"
     config.write_text(
         f"Port {port}\nListen 127.0.0.1\nTimeout 30\nLogLevel Info\nAllow 127.0.0.1\n"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from auditor.lab.drive.ports import free_port
+from auditor.lab.server import LOOPBACK
 
 __all__ = [
     "CompletedRun",
@@ -21,7 +23,6 @@ __all__ = [
     "running",
 ]
 
-LOOPBACK = "127.0.0.1"
 _READY_WITHIN_S = 60.0
 _POLL_EVERY_S = 0.02
 _STOP_WITHIN_S = 5.0
@@ -162,7 +163,7 @@ async def _started(
     port: int | None,
 ) -> tuple[asyncio.subprocess.Process, int]:
     for _ in range(_PORTS_TO_TRY):
-        chosen = port or _free_port()
+        chosen = port or free_port()
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 *(str(word) for word in command(chosen)),
@@ -183,12 +184,6 @@ async def _started(
     text = await asyncio.to_thread(log.read_text, encoding="utf-8", errors="replace")
     tail = text[-_LOG_TAIL_CHARS:]
     raise ProgramFailed(f"{name} did not answer on {LOOPBACK}; it wrote:\n{tail}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int, ready: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from auditor.lab.drive.ports import free_ports
 from auditor.lab.drive.process import ProgramFailed, interpreter_of, run, running
 from auditor.lab.drive.s3 import ACCESS_KEY, BUCKET, PREFIX, SECRET_KEY, S3Bucket
 from auditor.lab.server import LOOPBACK
@@ -114,7 +114,7 @@ class SwiftBucket(S3Bucket):
         """Make the rings for free ports, and start everything."""
         self.home = directory
         await asyncio.to_thread(self._make_directories)
-        ports = dict(zip((*_RINGS, "memory"), _free_ports(len(_RINGS) + 1), strict=True))
+        ports = dict(zip((*_RINGS, "memory"), free_ports(len(_RINGS) + 1), strict=True))
         await self._make_rings(ports)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._memory(ports["memory"]))
@@ -196,15 +196,3 @@ def _proxy_text(memory: int) -> str:
         told = settings.format(secret=SECRET_KEY, **known)
         parts.append(f"[filter:{name}]\nuse = egg:swift#{name}\n{told}\n")
     return "".join(parts)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that are free; all are held until the last is found."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((LOOPBACK, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -18,6 +18,7 @@ from aiohttp import web
 from auditor.config import parse_document, resolve
 from auditor.contracts import Assignment, Credentials, SourceFacts
 from auditor.engine import Audit
+from auditor.lab.drive.ports import free_port
 from auditor.model import Observation, Outcome, Page, PageOutcome, Status, Verdict, View
 from auditor.registry import load_kinds
 from auditor.verdict import judge
@@ -81,7 +82,7 @@ async def start() -> AsyncIterator[StartNodes]:
     """Start one server per address, all at one port; return the port."""
     stack = AsyncExitStack()
 
-    async def listen(node: Node, address: str, port: int, tls: ssl.SSLContext | None) -> int:
+    async def listen(node: Node, address: str, port: int, tls: ssl.SSLContext | None) -> None:
         async def handler(request: web.BaseRequest) -> web.StreamResponse:
             node.hosts.append(request.host)
             return page_response(node.body)
@@ -90,12 +91,11 @@ async def start() -> AsyncIterator[StartNodes]:
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, address, port, ssl_context=tls).start()
-        return int(runner.addresses[0][1])
 
     async def serve(nodes: dict[str, Node], tls: dict[str, ssl.SSLContext] | None = None) -> int:
-        port = 0
+        port = free_port(*nodes)
         for address, node in nodes.items():
-            port = await listen(node, address, port, (tls or {}).get(address))
+            await listen(node, address, port, (tls or {}).get(address))
         return port
 
     async with stack:
@@ -519,8 +519,8 @@ async def serve_elsewhere() -> AsyncIterator[Callable[[str], Awaitable[int]]]:
         runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, ONE, 0).start()
-        port = int(runner.addresses[0][1])
+        port = free_port(ONE, TWO)
+        await web.TCPSite(runner, ONE, port).start()
         await web.TCPSite(runner, TWO, port).start()
         return port
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import aiohttp
 
 from auditor.lab.drive.bandersnatch import read_access_log
 from auditor.lab.drive.caches.front import CachingFront
+from auditor.lab.drive.ports import free_port
 from auditor.lab.drive.subject import AccessLine, Place
 from auditor.lab.drive.upstream import Upstream
 from auditor.lab.server import LOOPBACK
@@ -83,9 +83,9 @@ class SquidCache(CachingFront):
 
     async def prepare(self) -> None:
         """Make the directories of its cache, which it does not make by itself."""
-        self.forward_port = _free_port()
+        self.forward_port = free_port()
         named = ("-N", "-n", self._service)
-        await self.call(self.command, *named, "-z", "-f", self._configure(_free_port()))
+        await self.call(self.command, *named, "-z", "-f", self._configure(free_port()))
 
     def arguments(self, port: int) -> Sequence[str | Path]:
         """Write its configuration; return the command that starts it."""
@@ -163,9 +163,3 @@ class ForwardSquid(SquidCache):
             Place(name=name, table=table, index_url=self.simple_url, proxy=self.proxy)
             for name, table in tables.items()
         ]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
