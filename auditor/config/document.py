@@ -14,11 +14,11 @@ __all__ = ["DEFAULT_ORIGIN", "Document", "parse_document", "read_document"]
 
 DEFAULT_ORIGIN = "default"
 
-# A configuration of 5,000 locations has about 1 MB; comments may take as much again.
+# A configuration of 5,000 locations has about 1 MB; the rest is for comments.
 MAX_CONFIG_BYTES = 16 * 1024 * 1024
 # A megabyte has room for 500,000 values, which take seconds. Each has one of these signs before or
 # behind it, which the texts of a configuration hardly ever have.
-MAX_VALUES = 50_000
+MAX_VALUES = 40_000
 _SIGNS = "=,["
 # `a.b.c` is a table in a table in a table, and the parser walks through them for each further one.
 MAX_DEPTH = 100

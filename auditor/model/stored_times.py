@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from operator import attrgetter
@@ -53,7 +53,7 @@ def find_bad_time(record: object, where: str) -> str | None:
 def _times_in(value: object, where: str) -> Iterator[tuple[str, datetime]]:
     if isinstance(value, datetime):
         yield where, value
-    elif isinstance(value, tuple):
+    elif isinstance(value, tuple | list):
         yield from _times_of_all(value, where)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -63,7 +63,7 @@ def _times_in(value: object, where: str) -> Iterator[tuple[str, datetime]]:
             yield from _times_in(getattr(value, name), f"{where}.{name}")
 
 
-def _times_of_all(records: tuple[object, ...], where: str) -> Iterator[tuple[str, datetime]]:
+def _times_of_all(records: Sequence[object], where: str) -> Iterator[tuple[str, datetime]]:
     kinds = set(map(type, records))
     if kinds and all(issubclass(kind, msgspec.Struct) for kind in kinds):
         # Files of a page, of which there are thousands, with times of their own alone.

@@ -34,6 +34,7 @@ _WHEEL_END = rf"{_VERSION}{_BUILD}-{_TAGS}{_NO_TAR}\.whl"
 _ARCHIVE_END = rf"{_VERSION}{_NO_TAR}\.(?:tar\.gz|zip)"
 
 
+@lru_cache(maxsize=256)
 def reader_of(project: str) -> Callable[[str], UsualName | None]:
     """Return what reads the names of a project's files; it returns None for an unusual name.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["written_path"]
 
 
-def written_path(text: str) -> Path:
+def written_path(text: str | Path) -> Path:
     """Return the path that a text means, `~` and `~user` replaced.
 
     The home of a user who does not exist is not known: that path is taken as it stands, and is not

@@ -48,7 +48,7 @@ DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
     struct.error,
-    NotImplementedError,
+    NotImplementedError,  # zipfile, of a compression that it does not know
     LookupError,
     OverflowError,
 )

@@ -114,9 +114,8 @@ def _gzip(source: _Source) -> BinaryIO:
         # Half the time of zlib's (performance notes in the README).
         from isal import igzip
 
-        # Its stub says nothing of the types.
-        # isal ships no types for this class.
-        return cast(BinaryIO, igzip.IGzipFile(fileobj=source, mode="rb"))  # type: ignore[no-untyped-call]
+        made = igzip.IGzipFile(fileobj=source, mode="rb")  # type: ignore[no-untyped-call]  # no types
+        return cast(BinaryIO, made)
     except ImportError:  # no wheel of it for this platform
         return cast(BinaryIO, gzip.GzipFile(fileobj=source, mode="rb"))
 

@@ -66,8 +66,7 @@ def _reading_certificates_later() -> Iterator[None]:
 
     here = threading.get_ident()
     ssl.create_default_context = create
-    # It is inherited, so that mypy takes this for an assignment to a method that is bound.
-    ssl.SSLContext.set_default_verify_paths = nothing  # type: ignore[assignment]
+    ssl.SSLContext.set_default_verify_paths = nothing  # type: ignore[assignment]  # it is inherited
     try:
         yield
     finally:

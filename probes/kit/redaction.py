@@ -37,9 +37,9 @@ _AUTHORIZATION = re.compile(
     re.IGNORECASE,
 )
 _LOGIN_WORDS = ("authorization", "basic", "bearer")  # one of which that pattern begins with
-# A hash in a fragment is what pages carry (`#sha256=…`), not a secret.
 # What is hidden may let the next secret be seen for what it is.
 _PASSES = 8
+# A hash in a fragment is what pages carry (`#sha256=…`), not a secret.
 _HASH_FRAGMENT = re.compile(r"^(sha\d+|sha3_\d+|md5|blake2[bs])=[0-9a-fA-F]+$")
 # Replacing a shorter text would garble everything and hide nothing.
 _MIN_SECRET_CHARS = 4

@@ -19,7 +19,7 @@ INCIDENT = '[[incidents]]\nproject = "brokenpkg"\nbroken = ["1.2.3"]\nfixed = ["
 
 
 async def _observe(assignment: Assignment) -> Observation:
-    raise NotImplementedError
+    raise AssertionError("a configuration is resolved, and nothing is looked at")
 
 
 def default_plan(kinds: dict[str, ProbeKind] | None = None) -> Resolved:

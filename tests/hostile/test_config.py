@@ -35,6 +35,7 @@ def read(text: str) -> Document:
         (f"{BASE}samples = {HUGE}", "too long"),
         (f"{BASE}samples = {'9' * 4000}", "too large"),
         (f"{BASE}x = {'[' * 5_000}{']' * 5_000}", "too deeply"),
+        (f"{BASE}x = {'[' * 50_000}{']' * 50_000}", "values"),
         (f"{BASE}timeout_s = inf", "duration"),
         (f"{BASE}timeout_s = nan", "duration"),
         (f"{BASE}timeout_s = {'9' * 400}", "duration"),

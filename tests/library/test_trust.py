@@ -145,7 +145,7 @@ class Drawer(KeyringBackend):
         return SimpleCredential("ci", "{CANARY}") if known else None
 
     def set_password(self, service, username, password):
-        raise NotImplementedError
+        raise NotImplementedError  # the base class demands it, and nothing is stored
 """
 
 

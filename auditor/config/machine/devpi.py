@@ -37,7 +37,7 @@ def read(machine: Machine) -> Iterator[Found | Note]:
 
 def _client_directory(machine: Machine) -> Path:
     named = machine.devpi_clientdir or machine.environ.get("DEVPI_CLIENTDIR")
-    return written_path(str(named)) if named else machine.home / ".devpi" / "client"
+    return written_path(named) if named else machine.home / ".devpi" / "client"
 
 
 def _login(table: Table) -> Login:

@@ -6,6 +6,7 @@ import os
 import sys
 import sysconfig
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ __all__ = ["ClientCache", "PdmCache", "PipCache", "PoetryCache", "UvCache", "Whe
 
 
 @dataclass(kw_only=True)
-class ClientCache:
+class ClientCache(ABC):
     """The cache of one client, which a user filled by installing."""
 
     command: Path
@@ -59,9 +60,9 @@ class ClientCache:
         await self.fill()
         yield
 
+    @abstractmethod
     async def fill(self) -> None:
         """Install the broken release."""
-        raise NotImplementedError
 
     async def ask(self) -> Mapping[str, Gets]:
         """Ask with this cache."""
@@ -100,6 +101,7 @@ class ClientCache:
 
     async def refresh(self) -> None:
         """Nothing refreshes it but its client."""
+        return
 
     def inventory(self) -> Inventory:
         """Only its kind knows how to read it."""
