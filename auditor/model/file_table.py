@@ -14,13 +14,16 @@ from typing import TypeVar, cast, overload
 
 from auditor.model.observation import Candidate
 from auditor.model.outcome import Yank
+from auditor.model.remembered import Column
 
 __all__ = [
     "FileTable",
+    "distinct_versions",
     "filenames_of",
     "listed_with",
     "lists_version",
     "picked",
+    "positions_with",
     "specifiers_of",
     "urls_of",
     "versions_of",
@@ -173,7 +176,7 @@ def specifiers_of(files: Sequence[Candidate]) -> Sequence[str | None]:
 
 def lists_version(files: Sequence[Candidate], wanted: Callable[[str | None], bool]) -> bool:
     """Say whether a version that is wanted is among those of the files."""
-    return any(map(wanted, _distinct_versions(files)))
+    return any(map(wanted, distinct_versions(files)))
 
 
 def listed_with(
@@ -183,21 +186,32 @@ def listed_with(
 ) -> list[Candidate]:
     """Return the files with a version that is wanted, or with one of the digests, in page order."""
     versions = versions_of(files)
-    found = set(filter(wanted, _distinct_versions(files)))
+    found = set(filter(wanted, distinct_versions(files)))
     if len(found) > _SEARCHES:
         positions = set(compress(range(len(versions)), map(found.__contains__, versions)))
     else:
-        positions = {at for version in found for at in _all_of(version, versions)}
+        positions = {at for version in found for at in positions_with(version, versions)}
     if digests:
         positions.update(_positions_of(files, digests))
     return picked(files, sorted(positions))
 
 
-def _distinct_versions(files: Sequence[Candidate]) -> Mapping[str | None, None]:
+def distinct_versions(files: Sequence[Candidate]) -> Mapping[str | None, None]:
     """Return each version of the files once, in page order."""
     if isinstance(files, FileTable):
+        if isinstance(files.versions, Column):
+            return files.versions.distinct
         return files.once("distinct versions", lambda: dict.fromkeys(files.versions))
     return dict.fromkeys(versions_of(files))
+
+
+def positions_with(version: str | None, versions: Sequence[str | None]) -> Iterator[int]:
+    """Yield where one version is, as it is spelled there."""
+    at = -1
+    with suppress(ValueError):
+        while True:
+            at = versions.index(version, at + 1)
+            yield at
 
 
 def picked(files: Sequence[Candidate], positions: Iterable[int]) -> list[Candidate]:
@@ -205,15 +219,6 @@ def picked(files: Sequence[Candidate], positions: Iterable[int]) -> list[Candida
     if isinstance(files, FileTable):
         return files.at(positions)
     return [files[position] for position in positions]
-
-
-def _all_of(version: str | None, versions: Sequence[str | None]) -> Iterator[int]:
-    """Yield where one version is."""
-    at = -1
-    with suppress(ValueError):
-        while True:
-            at = versions.index(version, at + 1)
-            yield at
 
 
 def _positions_of(files: Sequence[Candidate], digests: Collection[str]) -> Sequence[int]:

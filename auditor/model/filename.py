@@ -17,28 +17,18 @@ from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 
-from auditor.model.remembered import Remembered, RememberedProjects
+from auditor.model.remembered import Column, RememberedProjects, RememberedTexts
 from auditor.model.selection import RejectionCode
 from auditor.model.tag_triple import Fit, TagTriple, read_tags
-from auditor.model.usual_filename import reader_of
-from auditor.model.version import (
-    MAX_VERSION_CHARS,
-    is_plain_version,
-    normalise_project,
-    parse_version,
-    plain_order,
-    version_order,
-)
+from auditor.model.usual_filename import usual_names_of
+from auditor.model.version import MAX_VERSION_CHARS, normalise_project, parse_version
 
 __all__ = [
-    "FINAL",
-    "PRERELEASE",
     "BuildTag",
     "FileKind",
     "NameFault",
     "NamedFile",
     "fits_of",
-    "orders_of",
     "read_filename",
     "version_in",
     "versions_in",
@@ -54,9 +44,6 @@ ARCHIVE_EXTENSIONS = frozenset(
     {".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz"}
     | {".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma"}
 )
-
-# How the order of a version ends. Equal versions have equal ends, so that it stays an order.
-PRERELEASE, FINAL = "p", "f"
 
 # From the days of setuptools' bdist_dumb and eggs: `foo-1.0-py2.7.tar.gz` (pip, LinkEvaluator).
 _PY_SUFFIX = re.compile(r"-py([123]\.?[0-9]?)$")
@@ -141,63 +128,43 @@ def version_in(filename: str, project: str) -> str | None:
     return named.version if isinstance(named, NamedFile) else None
 
 
-def versions_in(filenames: Sequence[str], project: str) -> list[str | None]:
+def versions_in(filenames: Sequence[str], project: str) -> Column[str | None]:
     """Return `version_in` of each name, for a whole page at once."""
     return _VERSIONS.of(project).of_all(filenames)
 
 
-def orders_of(versions: Sequence[str | None]) -> list[str | None]:
-    """Return of each version its `version_order`; None if it is none.
-
-    One more character ends it: `PRERELEASE` or `FINAL`.
-    """
-    return _ORDERS.of_all(versions)
-
-
-def _versions(project: str) -> Remembered[str, str | None]:
-    usual = reader_of(normalise_project(project))
+def _versions(project: str) -> RememberedTexts[str | None]:
+    usual = usual_names_of(normalise_project(project))
 
     def version(filename: str) -> str | None:
-        named = usual(filename)
+        named = usual.read(filename)
         text = named[0] if named else version_in(filename, project)
         # One object for all the files of a version: they are compared with each other later.
         return None if text is None else sys.intern(text)
 
-    return Remembered(version)
+    return RememberedTexts(version, usual.versions)
 
 
 _VERSIONS = RememberedProjects(_versions)
 
 
-def _order(text: str | None) -> str | None:
-    if text is not None and is_plain_version(text):
-        return sys.intern(plain_order(text) + FINAL)
-    version = None if text is None else parse_version(text)
-    if version is None:
-        return None
-    return sys.intern(version_order(version) + (PRERELEASE if version.is_prerelease else FINAL))
-
-
-_ORDERS: Remembered[str | None, str | None] = Remembered(_order)
-
-
-def fits_of(project: str) -> Remembered[str, Fit]:
+def fits_of(project: str) -> RememberedTexts[Fit]:
     """Return what says of each file name of a project where such a file fits."""
     return _FITS.of(project)
 
 
-def _fits(project: str) -> Remembered[str, Fit]:
-    usual = reader_of(normalise_project(project))
+def _fits(project: str) -> RememberedTexts[Fit]:
+    usual = usual_names_of(normalise_project(project))
 
     def fit(filename: str) -> Fit:
-        if (known := usual(filename)) is not None:
+        if (known := usual.read(filename)) is not None:
             return known[1]
         named = read_filename(filename, project)
         if isinstance(named, NameFault):
             return None, None
         return named.tags.text if named.tags else None, named.py_version
 
-    return Remembered(fit)
+    return RememberedTexts(fit)
 
 
 _FITS = RememberedProjects(_fits)

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 
 from packaging.version import Version
 
+from auditor.model.orders import order_of
 from auditor.model.remembered import Remembered
 from auditor.model.version import VersionRule, parse_version
 
@@ -87,7 +88,26 @@ class Incident:
     @cached_property
     def _known(self) -> Remembered[str | None, tuple[bool, bool]]:
         """Of each version that was met: whether it is broken, and whether it is named as fixed."""
-        return Remembered(lambda text: self._read(parse_version(text) if text else None))
+        return Remembered(self._read_text)
+
+    @cached_property
+    def _orders(self) -> tuple[frozenset[str], frozenset[str]] | None:
+        """The orders of the versions named in `broken` and in `fixed`; None: a rule is no version.
+
+        Orders are known of every version on a page, and say which are equal without parsing any.
+        """
+        broken = [order_of(text) for text in self.broken]
+        fixed = [order_of(text) for text in self.fixed]
+        if None in broken or None in fixed:
+            return None
+        return frozenset(filter(None, broken)), frozenset(filter(None, fixed))
+
+    def _read_text(self, text: str | None) -> tuple[bool, bool]:
+        if text is None or self._orders is None:
+            return self._read(parse_version(text) if text else None)
+        broken, fixed = self._orders
+        order = order_of(text)
+        return order in broken, order in fixed and order not in broken
 
     def _read(self, version: Version | None) -> tuple[bool, bool]:
         if version is None:

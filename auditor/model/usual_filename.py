@@ -7,13 +7,13 @@ ten times as long, and agrees on all names that are read here (a test sees to th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import lru_cache
 
+from auditor.model.orders import are_versions, order_of
 from auditor.model.tag_triple import Fit, read_tags
-from auditor.model.version import is_plain_version, parse_version
 
-__all__ = ["UsualName", "reader_of"]
+__all__ = ["UsualName", "UsualNames", "usual_names_of"]
 
 # The version as the name spells it, and where the file fits.
 UsualName = tuple[str, Fit]
@@ -32,39 +32,59 @@ _TAGS = r"([\w.]{1,80}-[\w.]{1,80}-[\w.]{1,200})"
 _NO_TAR = r"(?<!(?i:\.tar))"
 _WHEEL_END = rf"{_VERSION}{_BUILD}-{_TAGS}{_NO_TAR}\.whl"
 _ARCHIVE_END = rf"{_VERSION}{_NO_TAR}\.(?:tar\.gz|zip)"
+_NEVER = r"(?!)()()()"
+
+
+class UsualNames:
+    """Reads the names of one project's files.
+
+    Args:
+        pattern: of a name. Its groups are the version and the tags of a wheel, and the version of
+            an archive.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        # Compiling takes as long as reading a thousand names: one for both.
+        self._line = re.compile(f"^(?:{pattern})$", re.ASCII | re.MULTILINE)
+
+    def read(self, filename: str) -> UsualName | None:
+        """Read one name; None if it is an unusual one."""
+        found = self._line.fullmatch(filename)
+        if found is None:
+            return None
+        version, tags, of_archive = found.groups()
+        if order_of(of_archive or version) is None:
+            return None
+        if of_archive is not None:
+            return of_archive, _SDIST
+        triple = read_tags(tags)
+        return (version, (triple.text, None)) if triple else None
+
+    def versions(self, filenames: Sequence[str]) -> Sequence[str] | None:
+        """Read the versions in many names; None if one of them is unusual."""
+        text = "\n".join(filenames)
+        found = self._line.findall(text)
+        # Whatever else is between two line breaks is no usual name.
+        if not len(found) == len(filenames) == text.count("\n") + 1:
+            return None
+        texts = [version or of_archive for version, _, of_archive in found]
+        # One object for all the files of a version: they are compared with each other later.
+        distinct = dict(zip(texts, texts, strict=True))
+        tags = {tags for _, tags, _ in found if tags}
+        if not are_versions(list(distinct.values())) or not all(map(read_tags, tags)):
+            return None
+        return list(map(distinct.__getitem__, texts))
 
 
 @lru_cache(maxsize=256)
-def reader_of(project: str) -> Callable[[str], UsualName | None]:
-    """Return what reads the names of a project's files; it returns None for an unusual name.
+def usual_names_of(project: str) -> UsualNames:
+    """Return what reads the names of a project's files.
 
     Args:
         project: its normalised name.
     """
     if len(project) > _MAX_PROJECT_CHARS or _PROJECT.fullmatch(project) is None:
-        return _nothing
+        return UsualNames(_NEVER)
     # A wheel's name has no dash within the project, and no two underscores side by side.
     wheel, archive = project.replace("-", "[_.]"), project.replace("-", "[-_.]")
-    pattern = f"(?i:{wheel})-{_WHEEL_END}|(?i:{archive})-{_ARCHIVE_END}"
-    match = re.compile(pattern, re.ASCII).fullmatch
-
-    def read(filename: str) -> UsualName | None:
-        found = match(filename)
-        if found is None:
-            return None
-        version, tags, of_archive = found.groups()
-        if of_archive is not None:
-            return (of_archive, _SDIST) if _is_version(of_archive) else None
-        triple = read_tags(tags)
-        return (version, (triple.text, None)) if triple and _is_version(version) else None
-
-    return read
-
-
-@lru_cache(maxsize=8192)
-def _is_version(text: str) -> bool:
-    return is_plain_version(text) or parse_version(text) is not None
-
-
-def _nothing(filename: str) -> None:
-    """Read no name at all."""
+    return UsualNames(f"(?i:{wheel})-{_WHEEL_END}|(?i:{archive})-{_ARCHIVE_END}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from auditor.model.remembered import Remembered
+
 __all__ = [
     "VersionRule",
-    "is_plain_version",
+    "are_plain_versions",
     "normalise_project",
     "parse_version",
     "plain_order",
@@ -71,25 +74,22 @@ def version_order(version: Version) -> str:
     )
 
 
-def is_plain_version(text: str) -> bool:
-    """Say whether a text is a final release of numbers alone, such as `1.2.3`, as most are."""
-    return _PLAIN(text) is not None
+def are_plain_versions(texts: Sequence[str]) -> bool:
+    """Say whether all are final releases of numbers alone, such as `1.2.3`, as most are."""
+    whole = "\n".join(texts)
+    return _PLAIN(whole) is not None and whole.count("\n") == len(texts) - 1
 
 
 def plain_order(text: str) -> str:
-    """Return `version_order` of what `is_plain_version`, without parsing it."""
-    numbers = [_plain_number(number) for number in text.split(".")]
+    """Return `version_order` of what is among `are_plain_versions`, without parsing it."""
+    numbers = list(map(_PLAIN_NUMBERS.__getitem__, text.split(".")))
     while numbers and numbers[-1] == _ZERO:
         numbers.pop()
     return f"{_ZERO}{''.join(numbers)}{_PLAIN_END}"
 
 
-_PLAIN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,9}").fullmatch
-
-
-@lru_cache(maxsize=4096)
-def _plain_number(digits: str) -> str:
-    return _number(int(digits))
+_ONE_PLAIN = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,9}+"
+_PLAIN = re.compile(rf"{_ONE_PLAIN}(?:\n{_ONE_PLAIN})*+").fullmatch
 
 
 # Lower and higher than any character in between: every number begins with its length.
@@ -104,6 +104,7 @@ def _number(value: int) -> str:
     return chr(len(digits)) + digits
 
 
+_PLAIN_NUMBERS: Remembered[str, str] = Remembered(lambda digits: _number(int(digits)))
 _ZERO = _number(0)
 
 

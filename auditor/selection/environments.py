@@ -95,8 +95,11 @@ def parse_environment(text: str) -> Environment:
 
 def running_environment() -> Environment:
     """Return the interpreter that runs this program, on this machine."""
+    return _running(tuple(packaging_tags.platform_tags()))
+
+
+def _running(platforms: tuple[str, ...]) -> Environment:
     interpreter = packaging_tags.interpreter_name() + packaging_tags.interpreter_version()
-    platforms = tuple(packaging_tags.platform_tags())
     # `linux_x86_64` says nothing of the C library, which is what decides between wheels.
     telling = (p for p in platforms if p.startswith(("manylinux", "musllinux")))
     platform = next(telling, platforms[0])
@@ -137,8 +140,10 @@ def tag_rows(environment: Environment) -> tuple[TagRow, ...]:
     Raises:
         ValueError: as `tags_of`.
     """
-    if environment.running and environment == running_environment():
-        return _running_rows()
+    if environment.running:
+        platforms = tuple(packaging_tags.platform_tags())
+        if environment == _running(platforms):
+            return _running_rows(platforms)
     return rows_on(environment.interpreter, _known_platforms(environment))
 
 
@@ -147,7 +152,7 @@ def rows_on(interpreter: str, platforms: tuple[str, ...]) -> tuple[TagRow, ...]:
     return _in_rows(_tags_on_each(interpreter), platforms)
 
 
-def _running_rows() -> tuple[TagRow, ...]:
+def _running_rows(platforms: tuple[str, ...]) -> tuple[TagRow, ...]:
     if packaging_tags.interpreter_name() != "cp":
         rows = groupby(packaging_tags.sys_tags(), key=lambda tag: (tag.interpreter, tag.abi))
         return tuple(TagRow(*names, tuple(tag.platform for tag in tags)) for names, tags in rows)
@@ -157,7 +162,7 @@ def _running_rows() -> tuple[TagRow, ...]:
         *packaging_tags.cpython_tags(platforms=(_EACH,)),
         *packaging_tags.compatible_tags(interpreter=interpreter, platforms=(_EACH,)),
     )
-    return _in_rows(tags, tuple(packaging_tags.platform_tags()))
+    return _in_rows(tags, platforms)
 
 
 def _in_rows(tags: Iterable[Tag], platforms: tuple[str, ...]) -> tuple[TagRow, ...]:

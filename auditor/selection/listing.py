@@ -10,8 +10,9 @@ from weakref import WeakValueDictionary
 from packaging.version import Version
 
 from auditor.model.file_table import FileTable, filenames_of
-from auditor.model.filename import FINAL, PRERELEASE, NameFault, read_filename
+from auditor.model.filename import NameFault, read_filename
 from auditor.model.observation import Candidate
+from auditor.model.orders import FINAL, PRERELEASE
 from auditor.model.version import version_order
 from auditor.selection.releases import Conditions, Files, Release
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
@@ -14,8 +13,10 @@ from packaging.version import Version
 
 from auditor.model.file_table import (
     FileTable,
+    distinct_versions,
     filenames_of,
     picked,
+    positions_with,
     specifiers_of,
     versions_of,
     yanks_of,
@@ -24,12 +25,12 @@ from auditor.model.filename import (
     NamedFile,
     NameFault,
     fits_of,
-    orders_of,
     read_filename,
     version_in,
     versions_in,
 )
 from auditor.model.observation import Candidate, Yank
+from auditor.model.orders import orders_of
 from auditor.model.selection import RejectionCode
 from auditor.model.tag_triple import Fit, TagTriple, read_tags
 from auditor.model.version import normalise_project, parse_version
@@ -107,10 +108,12 @@ class Files:
         self._indices: dict[ConditionsKey, int] = {}
         self._fits = fits_of(self.project)
         self._names = filenames_of(candidates)
+        self._versions, distinct = self._read_versions()
+        self._spellings = [text for text in distinct if text is not None]
         # The order of a version is a text: these sort and compare without Python code.
-        self._order_at = orders_of(self._versions())
+        self._orders = orders_of(self._spellings)
         # In page order first: most pages are sorted already, which `sorted` takes advantage of.
-        self.orders = sorted(filter(None, dict.fromkeys(self._order_at)), reverse=True)
+        self.orders = sorted(filter(None, dict.fromkeys(self._orders)), reverse=True)
         self._searched = 0
         self._sorted_conditions: Mapping[str | None, set[int]] | None = None
         self.counted: Counter[int] = Counter()
@@ -120,11 +123,15 @@ class Files:
         if self._searched >= _SEARCHES:
             return self._positions[order]
         self._searched += 1
-        positions, find = [self._order_at.index(order)], self._order_at.index
-        with suppress(ValueError):
-            while True:
-                positions.append(find(order, positions[-1] + 1))
-        return positions
+        spelled = zip(self._spellings, self._orders, strict=True)
+        spellings = [text for text, each in spelled if each == order]
+        return sorted(at for text in spellings for at in positions_with(text, self._versions))
+
+    @cached_property
+    def _order_at(self) -> Sequence[str | None]:
+        """Of each file the order of its version; None if it has none."""
+        order_of = dict[str | None, str | None](zip(self._spellings, self._orders, strict=True))
+        return list(map(order_of.get, self._versions))
 
     @cached_property
     def _positions(self) -> dict[str | None, list[int]]:
@@ -214,12 +221,13 @@ class Files:
                 entries.append(Entry(position, self._index(key), named))
         return tuple(entries)
 
-    def _versions(self) -> Sequence[str | None]:
-        """Return of each file the version that its name says."""
+    def _read_versions(self) -> tuple[Sequence[str | None], Iterable[str | None]]:
+        """Return of each file the version that its name says, and all of these once."""
         files = self.candidates
         if isinstance(files, FileTable) and files.project == self.project:
-            return files.versions
-        return versions_in(self._names, self.project)
+            return files.versions, distinct_versions(files)
+        versions = versions_in(self._names, self.project)
+        return versions, versions.distinct
 
     def _needs_addresses(self, positions: Sequence[int]) -> bool:
         """Say whether the address of one of these may exclude it."""

@@ -8,8 +8,8 @@ from functools import cached_property, lru_cache
 
 from packaging.version import Version
 
-from auditor.model.filename import PRERELEASE
 from auditor.model.observation import Yank
+from auditor.model.orders import PRERELEASE
 from auditor.model.selection import Choice, Rejection, RejectionCode
 from auditor.selection.uv_listing import UvConditions, UvEntry, UvListing
 from auditor.selection.uv_policy import UvDecision, fits, preference

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from packaging.version import Version
 
-from auditor.model.filename import FINAL, PRERELEASE, version_in
+from auditor.model.filename import version_in
 from auditor.model.observation import Candidate, Yank
+from auditor.model.orders import FINAL, PRERELEASE
 from auditor.model.selection import Rejection
 from auditor.model.version import normalise_project, version_order
 from auditor.selection.uv_names import UvName, UvTags, names_of

@@ -14,14 +14,9 @@ from functools import lru_cache
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from auditor.model.filename import (
-    FINAL,
-    MAX_FILENAME_CHARS,
-    PRERELEASE,
-    BuildTag,
-    NameFault,
-)
-from auditor.model.remembered import Remembered, RememberedProjects
+from auditor.model.filename import MAX_FILENAME_CHARS, BuildTag, NameFault
+from auditor.model.orders import FINAL, PRERELEASE
+from auditor.model.remembered import RememberedProjects, RememberedTexts
 from auditor.model.selection import RejectionCode
 from auditor.model.version import MAX_VERSION_CHARS, parse_version, version_order
 
@@ -84,7 +79,7 @@ class UvName:
     fault: NameFault | None = None
 
 
-def names_of(project: str) -> Remembered[str, UvName]:
+def names_of(project: str) -> RememberedTexts[UvName]:
     """Return what says of each file name on a project's page what uv reads in it.
 
     Args:
@@ -93,8 +88,8 @@ def names_of(project: str) -> Remembered[str, UvName]:
     return _NAMES.of(project)
 
 
-def _names(project: str) -> Remembered[str, UvName]:
-    return Remembered(lambda filename: _read(filename, project))
+def _names(project: str) -> RememberedTexts[UvName]:
+    return RememberedTexts(lambda filename: _read(filename, project))
 
 
 _NAMES = RememberedProjects(_names)

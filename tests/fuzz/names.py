@@ -55,7 +55,7 @@ def read_name(data: bytes) -> None:
     ours = read_filename(name, PROJECT)
     stated = version_in(name, PROJECT)
     assert stated == (ours.version if isinstance(ours, NamedFile) else None)
-    assert versions_in([name], PROJECT) == [stated]
+    assert versions_in([name], PROJECT) == (stated,)
     if isinstance(ours, NamedFile):
         assert fits_of(PROJECT)[name] == (ours.tags and ours.tags.text, ours.py_version)
     # What has a slash is no file's name, and `.tar.whl` no wheel for pip: packaging takes both.

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditor.model.filename import (
-    FINAL,
     MAX_FILENAME_CHARS,
     NamedFile,
     fits_of,
-    orders_of,
     read_filename,
     version_in,
     versions_in,
 )
-from auditor.model.usual_filename import reader_of
-from auditor.model.version import is_plain_version, parse_version, plain_order, version_order
+from auditor.model.orders import FINAL, orders_of
+from auditor.model.usual_filename import usual_names_of
+from auditor.model.version import are_plain_versions, parse_version, plain_order, version_order
 
 PROJECTS = ("foo", "foo-bar", "a", "3to2", "foo-1", "k", "x" * 300, "fo\u00f6", "-", "foo-1.0")
 VERSIONS = (
@@ -42,8 +43,8 @@ SPELLINGS = st.sampled_from(["-", "_", ".", "__", "--", "-_"])
 
 
 @st.composite
-def _names(draw: st.DrawFn) -> tuple[str, str]:
-    project = draw(st.sampled_from(PROJECTS))
+def _names(draw: st.DrawFn, projects: Sequence[str] = PROJECTS) -> tuple[str, str]:
+    project = draw(st.sampled_from(projects))
     spelled = project.replace("-", draw(SPELLINGS))
     spelled = draw(st.sampled_from([spelled, spelled.upper(), f"{spelled}-", spelled[:-1]]))
     version = draw(st.sampled_from(VERSIONS)) + draw(st.sampled_from(["", " ", "0" * 300, "/"]))
@@ -66,17 +67,50 @@ def _names(draw: st.DrawFn) -> tuple[str, str]:
 def test_what_the_pattern_reads_is_what_pip_reads(named: tuple[str, str]) -> None:
     project, filename = named
     read = read_filename(filename, project)
-    usual = reader_of(project)(filename)
+    usual = usual_names_of(project).read(filename)
 
     if usual is not None:
         assert isinstance(read, NamedFile)
         assert len(filename) <= MAX_FILENAME_CHARS
         tags = read.tags.text if read.tags else None
         assert usual == (read.version, (tags, read.py_version))
-    assert versions_in([filename], project) == [version_in(filename, project)]
+    assert versions_in([filename], project) == (version_in(filename, project),)
     if isinstance(read, NamedFile):
         tags = read.tags.text if read.tags else None
         assert fits_of(project)[filename] == (tags, read.py_version)
+
+
+@given(st.data(), st.sampled_from(PROJECTS))
+def test_names_read_at_once_are_read_as_each_alone(data: st.DataObject, project: str) -> None:
+    mine = _names([project]).map(lambda named: named[1])
+    usual = usual_names_of(project)
+    names = data.draw(st.lists(mine, min_size=1, max_size=6, unique=True))
+    alone = [usual.read(name) for name in names]
+    at_once = usual.versions(names)
+
+    if None not in alone:
+        assert at_once == [read[0] for read in alone if read]
+    else:
+        assert at_once is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["foo-1.0.zip\nfoo-2.0.zip"],
+        ["foo-1.0.zip\n", "foo-2.0.zip"],
+        ["foo-1.0.zip", "\nfoo-2.0.zip"],
+        ["foo-1.0.zip", ""],
+        ["foo-1.0.zip", "foo-1.0.zip\r"],
+        ["foo-1.0.zip", "foo-1.0.exe"],
+        ["foo-1.0.zip", "foo-1..0.zip"],
+        ["foo-1.0.zip", "foo-1.0-py3..py2-none-any.whl"],
+    ],
+)
+def test_one_unusual_name_leaves_all_to_whoever_reads_them_singly(names: list[str]) -> None:
+    assert usual_names_of("foo").versions(names) is None
+    assert usual_names_of("foo").versions(["foo-1.0.zip", "foo-2.0.zip"]) == ["1.0", "2.0"]
+    assert versions_in(names, "foo") == tuple(version_in(name, "foo") for name in names)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +124,7 @@ def test_what_the_pattern_reads_is_what_pip_reads(named: tuple[str, str]) -> Non
     ],
 )
 def test_the_usual_names_need_no_second_look(filename: str, project: str) -> None:
-    assert reader_of(project)(filename) is not None
+    assert usual_names_of(project).read(filename) is not None
 
 
 @given(st.from_regex(r"[0-9]{1,12}(\.[0-9]{1,12}){0,11}", fullmatch=True))
@@ -103,12 +137,26 @@ def test_plain_versions_sort_by_the_text_of_their_parsed_ones(text: str) -> None
     assert version is not None
     order = version_order(version)
 
-    assert not is_plain_version(text) or plain_order(text) == order
-    assert orders_of([text]) == [order + FINAL]
+    assert not are_plain_versions([text]) or plain_order(text) == order
+    assert orders_of([text]) == (order + FINAL,)
+
+
+@given(st.lists(st.from_regex(r"[0-9.]{1,12}|[0-9.a!+\n]{1,4}", fullmatch=True), min_size=1))
+@example(["1", "1\n2"])
+@example(["1\n", "2"])
+@example(["1", "1a1", "1.0"])
+def test_orders_found_at_once_are_those_of_each_alone(texts: list[str]) -> None:
+    at_once = tuple(orders_of(texts))
+
+    for text, order in zip(texts, at_once, strict=True):
+        version = parse_version(text)
+        assert (order is None) == (version is None)
+        assert version is None or (order or "")[:-1] == version_order(version)
+    assert are_plain_versions(texts) == all(are_plain_versions([text]) for text in texts)
 
 
 @pytest.mark.parametrize(
     "text", ["", "1.", ".1", "1..2", "1a1", "1 ", "1\n", "\u0663", "v1", "1!2"]
 )
 def test_whatever_has_more_than_numbers_is_no_plain_version(text: str) -> None:
-    assert not is_plain_version(text)
+    assert not are_plain_versions([text])

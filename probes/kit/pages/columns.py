@@ -11,7 +11,7 @@ import re
 import string
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import repeat
+from itertools import chain
 from typing import Annotated, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from auditor.model import Candidate, Yank, normalise_project
 from auditor.model.file_table import FileTable
 from auditor.model.filename import versions_in
-from auditor.model.remembered import Remembered
+from auditor.model.remembered import RememberedTexts
 from probes.kit.pages import fields
 from probes.kit.pages.digests import is_digest
 from probes.kit.pages.links import MAX_URL_CHARS, LinkReader, is_filename
@@ -67,19 +67,21 @@ Files: TypeAlias = "Sequence[File[Sha256] | File[AnyHashes]]"
 
 
 # In the order of PyPI's keys: the decoder looks for each key behind the one before it.
-class File(msgspec.Struct, Generic[HashesT], rename="kebab", omit_defaults=True, gc=False):
+class File(
+    msgspec.Struct, Generic[HashesT], rename="kebab", omit_defaults=True, gc=False, kw_only=True
+):
     """An entry of `files` as it should be."""
 
-    filename: str
-    hashes: HashesT
-    url: _Url
-    yanked: bool | _Reason | None = None
     core_metadata: bool | _Sidecar | None = None
     dist_info_metadata: bool | _Sidecar | None = None
+    filename: str
+    hashes: HashesT
     provenance: _Url | None = None
     requires_python: _Specifier | None = None
     size: _Size | None = None
     upload_time: str | None = None
+    url: _Url
+    yanked: bool | _Reason | None = None
 
 
 class OddText(ValueError):
@@ -94,10 +96,10 @@ class Columns(NamedTuple):
         uploaded: the times, read.
     """
 
-    names: list[str]
-    versions: list[str | None]
-    urls: list[str]
-    uploaded: list[datetime | None]
+    names: Sequence[str]
+    versions: Sequence[str | None]
+    urls: Sequence[str]
+    uploaded: Sequence[datetime | None]
 
 
 class PlainFiles(FileTable):
@@ -174,13 +176,8 @@ def joined(parts: Sequence[Columns]) -> Columns:
     """Put columns of one page together."""
     if len(parts) == 1:
         return parts[0]
-    whole = Columns([], [], [], [])
-    for part in parts:
-        whole.names.extend(part.names)
-        whole.versions.extend(part.versions)
-        whole.urls.extend(part.urls)
-        whole.uploaded.extend(part.uploaded)
-    return whole
+    names, versions, urls, uploaded = (list(chain(*column)) for column in zip(*parts, strict=True))
+    return Columns(names, versions, urls, uploaded)
 
 
 def read_addresses(urls: list[str], names: Sequence[str], links: LinkReader) -> list[str] | None:
@@ -246,7 +243,7 @@ def _time(text: str) -> datetime | None:
 
 
 # The same files come back on every mirror.
-_TIMES = Remembered(_time)
+_TIMES = RememberedTexts(_time, fields.parse_utc_times)
 
 
 def are_absolute(column: Sequence[str | None]) -> bool:
@@ -255,11 +252,11 @@ def are_absolute(column: Sequence[str | None]) -> bool:
     urls = cast("Sequence[str]", urls)
     if not urls:
         return True
-    first = _HOST.match(urls[0])
-    if first is None or not _are_harmless(urls):
+    first, text, others = _HOST.match(urls[0]), "\n".join(urls), len(urls) - 1
+    # What is harmful, or a line break within an address, would be left over beside those between.
+    if first is None or _without(text, _HARMLESS) != b"\n" * others:
         return False
-    origin = first[0]
-    return all(map(str.startswith, urls, repeat(origin))) or all(map(_HOST.match, urls))
+    return text.count(f"\n{first[0]}") == others or all(map(_HOST.match, urls))
 
 
 def are_hexadecimal(digests: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ that detail only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ __all__ = [
     "check_api_version",
     "check_name",
     "parse_upload_time",
+    "parse_utc_times",
     "read_flag",
     "read_hashes",
     "read_provenance",
@@ -170,6 +171,17 @@ def parse_upload_time(text: str) -> datetime | None:
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except OverflowError:  # the first and the last day that a date can be
         return None
+
+
+def parse_utc_times(texts: Sequence[str]) -> Sequence[datetime] | None:
+    """Parse many times at once, each as `parse_upload_time`; None if one of them says no UTC."""
+    if not TIME_CHARS.issuperset(map(len, texts)):
+        return None
+    try:
+        times = list(map(datetime.fromisoformat, texts))
+    except ValueError:
+        return None
+    return times if {time.tzinfo for time in times} <= {UTC} else None
 
 
 def read_flag(value: object, older: object, note: Note) -> bool | None:

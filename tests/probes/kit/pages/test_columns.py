@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.kit.pages import ParsedPage, html_page, json_page, parse_page
+from probes.kit.pages import ParsedPage, fields, html_page, json_page, parse_page
 from tests.bench.pages import HTML_TYPE, JSON_TYPE, Shape, make_page
 from tests.probes.kit.pages.pages import HTML, JSON, URL
 from tests.truth.pages import as_html, as_json
@@ -90,3 +91,26 @@ def test_one_odd_value_anywhere_reads_the_same_in_both_ways(data: st.DataObject)
     body = json.dumps(page).encode()
     with pytest.MonkeyPatch.context() as monkeypatch:
         assert read_slowly(monkeypatch, body, JSON, "requests") == read(body, JSON, "requests")
+
+
+_DAYS = st.datetimes(timezones=st.sampled_from([None, UTC, timezone(timedelta(hours=5))]))
+_TIME_TEXTS = st.one_of(
+    st.builds(datetime.isoformat, _DAYS, st.sampled_from(["T", " "])),
+    _DAYS.map(lambda time: f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"),
+    st.sampled_from(["", "2020-01-01", "2020-01-01T00:00:00.1234567Z", "2020-01-01t00:00:00z"]),
+    st.text(alphabet="0123456789-:.TZ+", min_size=17, max_size=42),
+)
+
+
+@given(st.lists(_TIME_TEXTS, min_size=1, max_size=4))
+def test_times_read_at_once_are_those_read_one_by_one(texts: list[str]) -> None:
+    at_once = fields.parse_utc_times(texts)
+    alone = [fields.parse_upload_time(text) for text in texts]
+
+    assert at_once is None or at_once == alone
+    assert at_once is None or all(time.tzinfo == UTC for time in at_once)
+
+
+def test_the_times_of_an_index_are_read_at_once() -> None:
+    texts = [f"2020-01-{day:02}T00:00:00.123456Z" for day in range(1, 32)]
+    assert fields.parse_utc_times(texts) == [fields.parse_upload_time(text) for text in texts]
