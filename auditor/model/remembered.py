@@ -17,9 +17,12 @@ MAX_REMEMBERED_CHARS = 4096
 # Of the texts of a column that is kept as a whole: those of 20,000 names.
 MAX_COLUMN_CHARS = 1 << 20
 
+# Reading them takes some hundred bytes each; an odd one has only its group read singly.
+_READ_AT_ONCE = 512
+
 # What is remembered of all projects together, some hundred bytes each in each such memory: of
 # hundreds of usual ones, and of the one that was asked for last wholly.
-MAX_REMEMBERED_OF_ALL = 12_000
+MAX_REMEMBERED_OF_ALL = 4_000
 
 _Text = TypeVar("_Text", bound=str | None)
 _Fact = TypeVar("_Fact")
@@ -102,8 +105,10 @@ class RememberedTexts(Remembered[str, _Fact]):
         longest = MAX_REMEMBERED_CHARS
         distinct = dict.fromkeys(texts[:room])
         new = [text for text in distinct if text not in self and len(text) <= longest]
-        facts = self._read_all(new) if self._read_all else None
-        self.update(zip(new, map(self._read, new) if facts is None else facts, strict=True))
+        for start in range(0, len(new), _READ_AT_ONCE):
+            group = new[start : start + _READ_AT_ONCE]
+            facts = self._read_all(group) if self._read_all else None
+            self.update(zip(group, map(self._read, group) if facts is None else facts, strict=True))
 
 
 class RememberedProjects(Generic[_Fact]):
