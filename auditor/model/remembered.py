@@ -14,8 +14,8 @@ __all__ = ["Column", "Remembered", "RememberedProjects", "RememberedTexts"]
 MAX_REMEMBERED = 1 << 16
 # A name or a version is shorter by far; whole megabytes would add up to all memory.
 MAX_REMEMBERED_CHARS = 4096
-# Of the texts of a column that is kept as a whole: those of 20,000 names.
-MAX_COLUMN_CHARS = 1 << 20
+# Columns that are kept as a whole: one with the fix, one without it. The texts of 20,000 names.
+_KEPT_COLUMNS, MAX_COLUMN_CHARS = 2, 1 << 20
 
 # Reading them takes some hundred bytes each; an odd one has only its group read singly.
 _READ_AT_ONCE = 512
@@ -60,10 +60,10 @@ class Remembered(dict[_Text, _Fact], Generic[_Text, _Fact]):
 
 
 class RememberedTexts(Remembered[str, _Fact]):
-    """As `Remembered`, for those who ask for whole columns, of which the last one is kept.
+    """As `Remembered`, for those who ask for whole columns, of which the last ones are kept.
 
-    A mirror lists what its source lists, however it writes it down: comparing one long text takes a
-    tenth of the time of looking up thousands.
+    A mirror lists what its source lists, however it writes it down, or what it listed before:
+    comparing one long text takes a tenth of the time of looking up thousands.
 
     Args:
         read: as there.
@@ -78,25 +78,27 @@ class RememberedTexts(Remembered[str, _Fact]):
     ) -> None:
         super().__init__(read)
         self._read_all = read_all
-        self._last: tuple[str, Column[_Fact]] = "", Column()
+        self._last: tuple[
+            tuple[str, Column[_Fact]], ...
+        ] = ()  # replaced: pages are read in threads
 
     def of_all(self, texts: Sequence[str]) -> Column[_Fact]:
         """Return the fact of each text; quicker than one after another."""
         whole = "\n".join(texts)
-        known, facts = self._last  # at once: pages are read in threads
-        # An empty text is also that of one empty text.
-        if whole and whole == known and len(texts) == len(facts):
-            return facts
+        for known, facts in self._last:
+            if whole == known and len(texts) == len(facts):
+                return facts
         if texts and texts[0] not in self:
             self._learn(texts)
         facts = Column(map(self.__getitem__, texts))
+        # A text with a line break in it would look like two.
         if len(whole) <= MAX_COLUMN_CHARS and whole.count("\n") == len(texts) - 1:
-            self._last = whole, facts
+            self._last = (whole, facts), *self._last[: _KEPT_COLUMNS - 1]
         return facts
 
     def clear(self) -> None:
         """Forget everything."""
-        self._last = "", Column()
+        self._last = ()
         super().clear()
 
     def _learn(self, texts: Sequence[str]) -> None:

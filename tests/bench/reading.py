@@ -8,8 +8,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import cycle
 from types import SimpleNamespace
 from typing import cast
 
@@ -116,6 +117,7 @@ def _json_goals(question: _Question, rounds: int) -> Iterator[Goal]:
             "pypi-simple": cpu_of_call(question.pypi_simples),
             "one": cpu_of_call(question.ours(one), 5),
             "all": cpu_of_call(question.ours(matrix), 3),
+            "lagging": cpu_of_call(_in_turn(question, one), 5),
             "cold": _cold(question.ours(one)),
             "sha256": cpu_of_call(lambda: hashlib.sha256(question.body).hexdigest(), 20),
             "seen": cpu_of_call(_seen_before(question, matrix), 20),
@@ -127,6 +129,8 @@ def _json_goals(question: _Question, rounds: int) -> Iterator[Goal]:
     yield _faster(f"{title}: pip / ours", found["pip"], found["one"], 20, PIP_FLOOR, note)
     simple = found["pypi-simple"]
     yield _faster(f"{title}: pypi-simple / ours", simple, found["one"], 12, SIMPLE_FLOOR)
+    lagging = f"{title}, two mirrors in turn of which one lags: pypi-simple / ours"
+    yield _faster(lagging, simple, found["lagging"], 10, SIMPLE_FLOOR)
     cold = f"{title}, nothing known yet: pypi-simple / ours"
     yield _faster(cold, simple, found["cold"], 3, SIMPLE_FLOOR)
     title = f"{label}, {len(matrix)} environments: pip / ours"
@@ -158,6 +162,15 @@ def _html_goals(question: _Question, rounds: int) -> Iterator[Goal]:
     yield _faster(title, found["pip"], found["one"], 8, PIP_FLOOR, note)
     title = f"{label}, {len(matrix)} environments: pip / ours"
     yield _faster(title, found["pip"], found["all"], 5, PIP_FLOOR)
+
+
+def _in_turn(question: _Question, environments: tuple[Environment, ...]) -> Callable[[], object]:
+    """Return what reads this page, or the same without its newest file, whose turn it is."""
+    page = json.loads(question.body)
+    page["files"].pop()
+    lagging = replace(question, body=json.dumps(page, separators=(",", ":")).encode())
+    turns = cycle([question.ours(environments), lagging.ours(environments)])
+    return lambda: next(turns)()
 
 
 def _cold(call: Callable[[], object]) -> Measure:

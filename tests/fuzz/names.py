@@ -18,6 +18,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from auditor.config.addresses import parse_url
+from auditor.model import filename, orders
 from auditor.model.filename import (
     MAX_FILENAME_CHARS,
     NamedFile,
@@ -46,6 +47,7 @@ from tests.fuzz.target import NOW, PROJECT, Target
 __all__ = ["TARGETS"]
 
 _SECRET = "hunter2-canary"  # what must not show
+_USUAL = f"{PROJECT}-9.8.7.tar.gz"
 _FAR = timedelta(days=365 * 80)
 
 
@@ -56,6 +58,13 @@ def read_name(data: bytes) -> None:
     stated = version_in(name, PROJECT)
     assert stated == (ours.version if isinstance(ours, NamedFile) else None)
     assert versions_in([name], PROJECT) == (stated,)
+    _forget_names()
+    lines = name.split("\n")
+    assert versions_in([name, _USUAL, *lines], PROJECT) == (
+        stated,
+        "9.8.7",
+        *(version_in(line, PROJECT) for line in lines),
+    )
     if isinstance(ours, NamedFile):
         assert fits_of(PROJECT)[name] == (ours.tags and ours.tags.text, ours.py_version)
     # What has a slash is no file's name, and `.tar.whl` no wheel for pip: packaging takes both.
@@ -71,6 +80,11 @@ def read_name(data: bytes) -> None:
         assert "/" not in stated
     elif name.endswith(".whl") and isinstance(ours, NamedFile):
         raise AssertionError("a wheel without a version")
+
+
+def _forget_names() -> None:
+    """Let names be read anew, all at once: what is known of one is not read with the others."""
+    filename._VERSIONS.clear()
 
 
 def _by_packaging(name: str) -> Version | None:
@@ -94,6 +108,10 @@ def order_versions(data: bytes) -> None:
     for text, version in zip(texts, found, strict=False):
         if len(found) == len(texts):
             assert Version(text) == version
+    orders._ORDERS.clear()
+    for text, order in zip(texts, orders.orders_of(texts), strict=True):
+        version = parse_version(text)
+        assert (order or "")[:-1] == ("" if version is None else version_order(version))
     if len(found) == 2:
         one, other = found
         assert (one < other) == (version_order(one) < version_order(other))

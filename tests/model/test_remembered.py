@@ -105,13 +105,16 @@ def test_a_page_of_new_texts_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPa
     assert all(len(text) <= remembered.MAX_REMEMBERED_CHARS for text in lengths)
 
 
-def test_the_last_column_is_kept_as_a_whole() -> None:
+def test_the_last_two_columns_are_kept_as_a_whole() -> None:
     lengths = RememberedTexts[int](len)
-    first = lengths.of_all(["a", "bb", "a"])
+    first, second = lengths.of_all(["a", "bb", "a"]), lengths.of_all(["a", "bb"])
 
-    assert lengths.of_all(["a", "bb", "a"]) is first
     assert list(first.distinct) == [1, 2]
-    assert lengths.of_all(["a", "bb"]) == (1, 2)  # another one takes its place
+    for _ in range(2):
+        assert lengths.of_all(["a", "bb", "a"]) is first
+        assert lengths.of_all(["a", "bb"]) is second
+    assert lengths.of_all(["ccc"]) == (3,)  # which takes the place of the older one
+    assert lengths.of_all(["a", "bb"]) is second
     assert lengths.of_all(["a", "bb", "a"]) is not first
 
 
