@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 __all__ = ["Column", "Remembered", "RememberedProjects", "RememberedTexts"]
 
@@ -26,6 +26,7 @@ MAX_REMEMBERED_OF_ALL = 4_000
 
 _Text = TypeVar("_Text", bound=str | None)
 _Fact = TypeVar("_Fact")
+_Derived = TypeVar("_Derived")
 
 
 class Column(tuple[_Fact, ...]):
@@ -35,6 +36,16 @@ class Column(tuple[_Fact, ...]):
     def distinct(self) -> Mapping[_Fact, None]:
         """Each fact once, in the order in which they come first."""
         return dict.fromkeys(self)
+
+    @cached_property
+    def _derived(self) -> dict[Callable[[Mapping[_Fact, None]], object], object]:
+        return {}
+
+    def once(self, make: Callable[[Mapping[_Fact, None]], _Derived]) -> _Derived:
+        """Return what a function makes of the distinct facts, worked out once."""
+        if make not in self._derived:
+            self._derived[make] = make(self.distinct)
+        return cast(_Derived, self._derived[make])
 
 
 class Remembered(dict[_Text, _Fact], Generic[_Text, _Fact]):

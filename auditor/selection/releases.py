@@ -13,7 +13,6 @@ from packaging.version import Version
 
 from auditor.model.file_table import (
     FileTable,
-    distinct_versions,
     filenames_of,
     picked,
     positions_with,
@@ -30,10 +29,11 @@ from auditor.model.filename import (
     versions_in,
 )
 from auditor.model.observation import Candidate, Yank
-from auditor.model.orders import orders_of
+from auditor.model.remembered import Column
 from auditor.model.selection import RejectionCode
 from auditor.model.tag_triple import Fit, TagTriple, read_tags
 from auditor.model.version import normalise_project, parse_version
+from auditor.selection.spelled import spelled_in
 
 __all__ = ["Conditions", "ConditionsKey", "Entry", "Files", "Release"]
 
@@ -108,12 +108,12 @@ class Files:
         self._indices: dict[ConditionsKey, int] = {}
         self._fits = fits_of(self.project)
         self._names = filenames_of(candidates)
-        self._versions, distinct = self._read_versions()
-        self._spellings = [text for text in distinct if text is not None]
-        # The order of a version is a text: these sort and compare without Python code.
-        self._orders = orders_of(self._spellings)
-        # In page order first: most pages are sorted already, which `sorted` takes advantage of.
-        self.orders = sorted(filter(None, dict.fromkeys(self._orders)), reverse=True)
+        self._versions = self._read_versions()
+        if isinstance(self._versions, Column):
+            self._spelled = self._versions.once(spelled_in)
+        else:
+            self._spelled = spelled_in(dict.fromkeys(self._versions))
+        self.orders = self._spelled.orders
         self._searched = 0
         self._sorted_conditions: Mapping[str | None, set[int]] | None = None
         self.counted: Counter[int] = Counter()
@@ -123,15 +123,13 @@ class Files:
         if self._searched >= _SEARCHES:
             return self._positions[order]
         self._searched += 1
-        spelled = zip(self._spellings, self._orders, strict=True)
-        spellings = [text for text, each in spelled if each == order]
+        spellings = self._spelled.texts_of(order)
         return sorted(at for text in spellings for at in positions_with(text, self._versions))
 
     @cached_property
     def _order_at(self) -> Sequence[str | None]:
         """Of each file the order of its version; None if it has none."""
-        order_of = dict[str | None, str | None](zip(self._spellings, self._orders, strict=True))
-        return list(map(order_of.get, self._versions))
+        return list(map(self._spelled.order_of.get, self._versions))
 
     @cached_property
     def _positions(self) -> dict[str | None, list[int]]:
@@ -221,13 +219,12 @@ class Files:
                 entries.append(Entry(position, self._index(key), named))
         return tuple(entries)
 
-    def _read_versions(self) -> tuple[Sequence[str | None], Iterable[str | None]]:
-        """Return of each file the version that its name says, and all of these once."""
+    def _read_versions(self) -> Sequence[str | None]:
+        """Return of each file the version that its name says."""
         files = self.candidates
         if isinstance(files, FileTable) and files.project == self.project:
-            return files.versions, distinct_versions(files)
-        versions = versions_in(self._names, self.project)
-        return versions, versions.distinct
+            return files.versions
+        return versions_in(self._names, self.project)
 
     def _needs_addresses(self, positions: Sequence[int]) -> bool:
         """Say whether the address of one of these may exclude it."""

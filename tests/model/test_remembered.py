@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -177,3 +177,17 @@ def test_many_new_texts_are_read_at_once_where_that_can_be_done() -> None:
 def test_nobody_changes_what_all_share() -> None:
     assert isinstance(RememberedTexts[int](len).of_all(["a"]), tuple)
     assert Column([1, 2, 1]).distinct is not Column([1, 2, 1]).distinct
+
+
+def test_what_follows_from_a_column_is_worked_out_once() -> None:
+    asked: list[list[int]] = []
+
+    def total(distinct: Mapping[int, None]) -> int:
+        asked.append(list(distinct))
+        return sum(distinct)
+
+    lengths = RememberedTexts[int](len)
+    for _ in range(3):
+        assert lengths.of_all(["a", "bb", "a"]).once(total) == 3
+    assert lengths.of_all(["a"]).once(total) == 1
+    assert asked == [[1, 2], [1]]
