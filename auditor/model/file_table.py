@@ -18,7 +18,6 @@ from auditor.model.remembered import Column
 
 __all__ = [
     "FileTable",
-    "distinct_versions",
     "filenames_of",
     "listed_with",
     "lists_version",
@@ -176,7 +175,7 @@ def specifiers_of(files: Sequence[Candidate]) -> Sequence[str | None]:
 
 def lists_version(files: Sequence[Candidate], wanted: Callable[[str | None], bool]) -> bool:
     """Say whether a version that is wanted is among those of the files."""
-    return any(map(wanted, distinct_versions(files)))
+    return any(map(wanted, _distinct_versions(files)))
 
 
 def listed_with(
@@ -186,7 +185,7 @@ def listed_with(
 ) -> list[Candidate]:
     """Return the files with a version that is wanted, or with one of the digests, in page order."""
     versions = versions_of(files)
-    found = set(filter(wanted, distinct_versions(files)))
+    found = set(filter(wanted, _distinct_versions(files)))
     if len(found) > _SEARCHES:
         positions = set(compress(range(len(versions)), map(found.__contains__, versions)))
     else:
@@ -196,7 +195,7 @@ def listed_with(
     return picked(files, sorted(positions))
 
 
-def distinct_versions(files: Sequence[Candidate]) -> Mapping[str | None, None]:
+def _distinct_versions(files: Sequence[Candidate]) -> Mapping[str | None, None]:
     """Return each version of the files once, in page order."""
     if isinstance(files, FileTable):
         if isinstance(files.versions, Column):

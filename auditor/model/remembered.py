@@ -89,9 +89,8 @@ class RememberedTexts(Remembered[str, _Fact]):
     ) -> None:
         super().__init__(read)
         self._read_all = read_all
-        self._last: tuple[
-            tuple[str, Column[_Fact]], ...
-        ] = ()  # replaced: pages are read in threads
+        # Replaced and never changed: pages are read in threads.
+        self._last: tuple[tuple[str, Column[_Fact]], ...] = ()
 
     def of_all(self, texts: Sequence[str]) -> Column[_Fact]:
         """Return the fact of each text; quicker than one after another."""
