@@ -28,8 +28,13 @@ _TELLTALES = (
     *("token", "sig", "secret", "pass", "pwd", "key", "auth", "cred", "policy", "session"),
     *("jwt", "sas"),
 )
-_TELLTALE = re.compile("|".join(_TELLTALES), re.IGNORECASE)
-_PARAMETER = re.compile(r"([?&;#]|^)([^=&;#?\s]{1,200})=([^&;#\s\"'<>]*)")
+# An address of a megabyte has room for 200,000 parameters: those that are hidden already, and those
+# that tell nothing, are passed over by the pattern itself.
+_GRANTING = re.compile(
+    rf"([?&;#]|^)(?=[^=&;#?\s]{{0,200}}?(?:{'|'.join(_TELLTALES)}))([^=&;#?\s]{{1,200}})="
+    rf"(?!{REDACTED.lower()}(?:[&;#\s\"'<>]|\Z))[^&;#\s\"'<>]*"
+)
+_GRANTING_IN_ANY_ALPHABET = re.compile(_GRANTING.pattern, re.IGNORECASE)
 _URL_IN_TEXT = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}://[^\s\"'<>\\]+")
 _AUTHORIZATION = re.compile(
     r"((?:proxy-)?authorization\s*[:=]\s*|\b(?:basic|bearer)\s+)(?:(?:basic|bearer)\s+)?"
@@ -247,17 +252,14 @@ def _redact_what_is_no_url(url: str) -> str:
 
 
 def _redact_parameters(query: str) -> str:
-    def hidden(match: re.Match[str]) -> str:
-        lead, name, value = match.groups()
-        return f"{lead}{name}={REDACTED if _grants_access(name) else value}"
-
-    return _PARAMETER.sub(hidden, query)
-
-
-@lru_cache(maxsize=4096)
-def _grants_access(name: str) -> bool:
-    if not name.isascii():
-        return _TELLTALE.search(name) is not None
-    # Ten times as fast as the pattern, which an address of a megabyte is long enough to show.
-    lowered = name.lower()
-    return any(word in lowered for word in _TELLTALES)
+    if not query.isascii():  # whose lower case may have another length
+        return _GRANTING_IN_ANY_ALPHABET.sub(rf"\1\2={REDACTED}", query)
+    lowered = query.lower()
+    # Most have no such word at all, and looking for each takes a tenth of the pattern's time.
+    if not any(word in lowered for word in _TELLTALES):
+        return query
+    parts, done = list[str](), 0
+    for parameter in _GRANTING.finditer(lowered):
+        parts += (query[done : parameter.end(2)], f"={REDACTED}")
+        done = parameter.end()
+    return "".join((*parts, query[done:]))

@@ -50,9 +50,12 @@ _OPENING = re.compile(rb"</?[a-z]", re.IGNORECASE)
 _TAG = re.compile(
     rb"</?[a-z][^\s/>]*+%b{0,%d}+(%b?+)" % (_ATTRIBUTE, MAX_ATTRIBUTES, _ATTRIBUTE), re.IGNORECASE
 )
-_KEPT = rb"(?!(?:a|base|meta|title|script|style|textarea)[\s/>])"
-_OTHER_TAG = re.compile(
-    rb"</?%b[a-z][^\s/>]*+%b{0,%d}+[\s/]*+>" % (_KEPT, _ATTRIBUTE, MAX_ATTRIBUTES), re.IGNORECASE
+_REST_OF_TAG = rb"%b{0,%d}+[\s/]*+>" % (_ATTRIBUTE, MAX_ATTRIBUTES)
+_KEPT = rb"(?:a|base|meta|title|script|style|textarea)(?=[\s/>])"
+# Those that are kept are read as well: what stands within them is none of the others.
+_KEPT_OR_OTHER_TAG = re.compile(
+    rb"(</?%b%b)|</?(?!%b)[a-z][^\s/>]*+%b" % (_KEPT, _REST_OF_TAG, _KEPT, _REST_OF_TAG),
+    re.IGNORECASE,
 )
 
 _ANCHOR = re.compile(rb"<a(?=[\s/>])", re.IGNORECASE)
@@ -98,7 +101,7 @@ def only_index_markup(page: bytes, *, usual: bool) -> bytes:
         count_scanned(page)
     anchors = page.count(b"<a ") + page.count(b"</a>") + page.count(b"<br")
     few = page.count(b"<") - anchors <= MAX_OTHER_TAGS
-    markup = page if few else _OTHER_TAG.sub(b" ", page)
+    markup = page if few else _KEPT_OR_OTHER_TAG.sub(lambda tag: tag[1] or b" ", page)
     _refuse_too_much(markup, usual=usual)
     return markup
 

@@ -30,6 +30,11 @@ CANARY = "c4nary-s3cret"
         f"https://user:x@//other:{CANARY}@files.example/a.whl",
         f"https://user:{CANARY}@",
         f"https://files.example/?Key-Pair-Id={CANARY}",
+        f"https://files.example/?next=/other/?token={CANARY}",
+        f"https://files.example/?token={CANARY}?x={CANARY}",
+        f"https://files.example/?token=REDACTED{CANARY}",
+        f"https://files.example/?SIG={CANARY}&token=REDACTED&ſig={CANARY}",
+        f"https://files.example/?{'a' * 190}token={CANARY}",
     ],
 )
 def test_no_secret_survives_in_a_url(url: str) -> None:
@@ -44,6 +49,8 @@ def test_no_secret_survives_in_a_url(url: str) -> None:
         "https://files.example/a.whl#sha256=" + "0" * 64,
         "http://127.0.0.1:8080/simple/?format=x&page=2",
         "file:///srv/simple/brokenpkg/index.html",
+        "https://files.example/?a=token&b=sig#c=key",
+        "https://files.example/?token=REDACTED&b=é",
     ],
 )
 def test_an_innocent_url_stays_as_it_is(url: str) -> None:

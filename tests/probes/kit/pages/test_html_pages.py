@@ -336,6 +336,17 @@ def test_a_tag_with_masses_of_attributes_is_refused(markup: str) -> None:
     assert time.process_time() - started_s < 15
 
 
+@pytest.mark.parametrize("others", [0, 60])
+@pytest.mark.parametrize("odd", ["<b/x", "f<me16/p#s=5", "</div", "<span"])
+def test_what_looks_like_a_tag_within_an_anchor_is_a_part_of_it(odd: str, others: int) -> None:
+    files = f'<a href="foo-1.0.zip" {odd} data-yanked="bad">foo</a><a href="foo-2.0.zip">foo</a>'
+    page = read_html(html(f"{'<div></div>' * others}{files}"))
+    assert [(file.version, file.yanked) for file in page.candidates] == [
+        ("1.0", Yank.YES),
+        ("2.0", Yank.NO),
+    ]
+
+
 def test_an_anchor_hidden_behind_a_script_is_still_noticed() -> None:
     hidden = '<script>1</script><textarea><a href="foo-2.0.zip">x</a></textarea>'
     assert not read_html(html(FILE, hidden)).complete
