@@ -31,10 +31,16 @@ _TELLTALES = (
 # An address of a megabyte has room for 200,000 parameters: those that are hidden already, and those
 # that tell nothing, are passed over by the pattern itself.
 _GRANTING = re.compile(
-    rf"([?&;#]|^)(?=[^=&;#?\s]{{0,200}}?(?:{'|'.join(_TELLTALES)}))([^=&;#?\s]{{1,200}})="
-    rf"(?!{REDACTED.lower()}(?:[&;#\s\"'<>]|\Z))[^&;#\s\"'<>]*"
+    rf"([?&;#]|^)(?=[^=&;#?\s]{{0,200}}?(?:{'|'.join(_TELLTALES)}))([^=&;#?\s]{{1,200}}+)="
+    rf"(?!{REDACTED.lower()}(?:[&;#\s\"'<>]|\Z))[^&;#\s\"'<>]*+"
 )
-_GRANTING_IN_ANY_ALPHABET = re.compile(_GRANTING.pattern, re.IGNORECASE)
+# Those beyond ASCII that are the same as these but for their case, or were taken for them.
+_LETTERS_LIKE_ASCII = {
+    "\N{LATIN SMALL LETTER LONG S}": "s",
+    "\N{KELVIN SIGN}": "k",
+    "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+    "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}": "i",  # the only one whose lower case is longer
+}
 _URL_IN_TEXT = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}://[^\s\"'<>\\]+")
 _AUTHORIZATION = re.compile(
     r"((?:proxy-)?authorization\s*[:=]\s*|\b(?:basic|bearer)\s+)(?:(?:basic|bearer)\s+)?"
@@ -60,28 +66,30 @@ _NAMED = {"&": ("amp",), "<": ("lt",), ">": ("gt",), '"': ("quot",), "'": ("apos
 def redact_url(url: str) -> str:
     """Return a URL without user info and without the values of parameters that grant access."""
     for _ in range(_PASSES):
-        before, url = url, _redacted_once(url)
-        if url == before:
+        before, (url, is_whole) = url, _redacted_once(url)
+        if is_whole or url == before:
             break
     return url
 
 
-def _redacted_once(url: str) -> str:
+def _redacted_once(url: str) -> tuple[str, bool]:
+    """Return what is left of a URL, and whether nothing in it can be seen for a secret by now."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return _redact_what_is_no_url(url)
+        return _redact_what_is_no_url(url), False
     netloc = parts.netloc.rpartition("@")[2]
     # Without a host, what looks like its path would take the place of it.
     if not netloc and (parts.netloc or parts.path.startswith("//")):
-        return _redact_what_is_no_url(url)
+        return _redact_what_is_no_url(url), False
     fragment = parts.fragment
     if fragment and not _HASH_FRAGMENT.match(fragment):
         fragment = _redact_parameters(fragment)
-    if (netloc, fragment) == (parts.netloc, parts.fragment) and not parts.query:
-        return url
-    query = _redact_parameters(parts.query)
-    return urlunsplit((parts.scheme, netloc, parts.path, query, fragment))
+    query = _redact_parameters(parts.query) if parts.query else ""
+    if (netloc, query, fragment) == (parts.netloc, parts.query, parts.fragment):
+        return url, True
+    safe = urlunsplit((parts.scheme, netloc, parts.path, query, fragment))
+    return safe, netloc == parts.netloc
 
 
 def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
@@ -252,9 +260,11 @@ def _redact_what_is_no_url(url: str) -> str:
 
 
 def _redact_parameters(query: str) -> str:
-    if not query.isascii():  # whose lower case may have another length
-        return _GRANTING_IN_ANY_ALPHABET.sub(rf"\1\2={REDACTED}", query)
-    lowered = query.lower()
+    lowered = query
+    if not query.isascii():
+        for letter, plain in _LETTERS_LIKE_ASCII.items():
+            lowered = lowered.replace(letter, plain)
+    lowered = lowered.lower()  # which has as many characters now
     # Most have no such word at all, and looking for each takes a tenth of the pattern's time.
     if not any(word in lowered for word in _TELLTALES):
         return query

@@ -38,6 +38,8 @@ _MAX_LINE_CHARS = 256 * 1024
 # A requirement with its marker. The parser takes quadratic time for brackets and the like.
 _MAX_REQUIREMENT_CHARS = 5_000
 _MAX_TOLD = 100
+# Of all files together; each takes some five microseconds. A thousand projects have as many.
+_MAX_LINES = 50_000
 # Reading the options of a line, an address or a requirement takes some 50 microseconds.
 _MAX_OPTION_LINES = 5_000
 _MAX_ADDRESSES = 5_000
@@ -76,6 +78,7 @@ class _Reading:
     notes: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     chars: int = 0
+    lines: int = 0
     option_lines: int = 0
     addresses: int = 0
     parsed: int = 0
@@ -124,6 +127,10 @@ def _read(reading: _Reading, text: str, where: str) -> None:
         return
     for number, line in logical_lines(text):
         place = f"{where}:{number}"
+        reading.lines += 1
+        if reading.lines > _MAX_LINES:
+            reading.miss(f"{place}: with what includes it, more than {_MAX_LINES} lines")
+            return
         if len(line) > _MAX_LINE_CHARS:
             reading.miss(f"{place}: a line of more than {_MAX_LINE_CHARS} characters")
         elif line.startswith("-"):

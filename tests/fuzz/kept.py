@@ -20,7 +20,8 @@ def _full(begin: bytes, piece: bytes, end: bytes = b"") -> bytes:
 
 def _large() -> Iterator[tuple[str, str, bytes]]:
     yield "pages.html", "headings without end", _full(b"<h1>Directory listing for /</h1>", b"<h1>")
-    yield "names.secrets", "parameters without end", _full(b"x?token=1", b"#/56=0")
+    yield "names.secrets", "parameters without end", _full(b"sig#a", b"#/56=0", b"authority")
+    yield "locks.requirements", "lines without end", _full(b"", b"/x\n")
     yield "stored.lines", "tables without end", _full(b"", b"[[a]]\n")
     yield "stored.lines", "a table within tables", _full(b"[[", b"a.", b"a]]\n")
     yield "stored.lines", "a key within keys", _full(b"x = {", b"a.", b"a = 1}\n")

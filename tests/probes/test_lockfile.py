@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from auditor.model import Fingerprint, Observation, Outcome, PinState, Role
 from probes.kit.disk import Listing
 from probes.lockfile import KIND
+from probes.locks import requirements
 from probes.locks.formats import read_lock
 
 from .conftest import MakeAssignment
@@ -265,6 +266,17 @@ async def test_an_unread_include_forbids_absent(look: Look, tmp_path: Path) -> N
     seen = await look(written(tmp_path, "requirements.txt", "-r gone.txt\n"))
     assert seen.outcome is Outcome.OBSERVED
     assert seen.holdings_complete is False
+
+
+async def test_more_lines_than_are_read_are_never_called_read(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requirements, "_MAX_LINES", 3)
+    written(tmp_path, "base.txt", "other==2\nbrokenpkg==1.2.3\n")
+    seen = await look(written(tmp_path, "requirements.txt", "-r base.txt\nthird==3\n"))
+    assert seen.holdings_complete is False
+    assert [pin.version for pin in seen.pins] == ["1.2.3"]
+    assert any("more than 3 lines" in note for note in seen.notes)
 
 
 async def test_the_projects_own_tree_is_no_pin(look: Look, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import sys
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -135,3 +136,16 @@ def test_what_is_left_of_a_secret_where_a_text_was_cut_is_hidden(kept: int, befo
 
 def test_a_shortened_text_without_a_secret_stays_as_it_is() -> None:
     assert redact_text("nothing here c4n…", [CANARY]) == "nothing here c4n…"
+
+
+def test_the_lower_case_of_a_text_has_as_many_characters_but_for_one_letter() -> None:
+    longer = [chr(code) for code in range(sys.maxunicode + 1) if len(chr(code).lower()) > 1]
+    assert longer == ["\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"]
+
+
+@given(st.text(alphabet="?&;#=sSigIG\u0130\u0131\u017f\u212akKeEyY\u03a3 '\u00df", max_size=30))
+def test_a_parameter_is_found_in_every_spelling(text: str) -> None:
+    names = ("sig", "key", "SIG", "\u017f\u0130g", "\u212aey", "s\u0131g")
+    for name in names:
+        assert CANARY not in redact_url(f"https://files.example/?{text}&{name}={CANARY}")
+        assert CANARY not in redact_url(f"https://files.example/?{text}?my-{name}s={CANARY}&{text}")
