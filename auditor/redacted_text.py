@@ -49,7 +49,7 @@ _NO_PATH = re.compile(r"[A-Za-z-]+/\d+(?:\.\d+)*|n/a|and/or|w/o|[\d./-]+", re.IG
 # Parts of an index's paths that are the same everywhere.
 _PUBLIC_PARTS = frozenset(
     ["simple", "pypi", "json", "files", "packages", "project", "web", "+simple", "+f", "dists"]
-)  # fmt: skip
+)  # fmt: skip  # a line for each would be a page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ _WORDS = (
     (Fate.AT_ONCE, "At once", "it goes with the deletion", "✔", Tone.GOOD),
     (Fate.UNDETERMINED, "Not determined", "nothing promises that it goes; below is why",
      "?", Tone.UNKNOWN),
-)  # fmt: skip
+)  # fmt: skip  # a line for each would be a page
 
 
 def fate_of(verdict: Verdict) -> Fate | None:

@@ -44,7 +44,7 @@ def _lines(view: RunView) -> Iterator[str]:
     if more > 0:
         yield _command("notice", {}, f"and {plural(more, 'more place')}: see another report")
     yield _command("notice", {"title": f"{view.run.incident.project}: {view.verdict.word}"},
-                   view.sentence)  # fmt: skip
+                   view.sentence)  # fmt: skip  # a line for each would be a page
 
 
 def _finding(finding: Finding) -> str:

@@ -22,7 +22,7 @@ __all__ = ["FORMAT", "WITHOUT", "render"]
 # Nine tenths of a run, and more than a log line should hold; the JSON report has them.
 WITHOUT = ("evidence", "rejected", "rejected_others", "selection")
 _TOP = ("schema_version", "tool", "started_at", "finished_at", "interrupted", "vantages",
-        "incident", "summary", "deletion")  # fmt: skip
+        "incident", "summary", "deletion")  # fmt: skip  # a line for each would be a page
 
 
 def render(run: Run, options: Mapping[str, str | int | bool]) -> str:
@@ -35,7 +35,7 @@ def render(run: Run, options: Mapping[str, str | int | bool]) -> str:
         )
         + "\n"
         for each in _objects(run)
-    )  # fmt: skip
+    )  # fmt: skip  # a line for each would be a page
 
 
 def _objects(run: Run) -> Iterator[Document]:

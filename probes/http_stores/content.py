@@ -43,7 +43,8 @@ _MAX_TRACED_BYTES = 64 * 2**20
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _END_BYTES = 22 + 65535
 _ZIP64 = 0xFFFFFFFF
-# What the standard library raises on damaged or hostile archives is not a closed set.
+# What the standard library raises on damaged or hostile archives is not a closed set:
+# `NotImplementedError` is zipfile's word for a compression that it does not know.
 _BROKEN_ARCHIVE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, ValueError, LookupError, NotImplementedError, RuntimeError, OverflowError),

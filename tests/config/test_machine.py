@@ -74,7 +74,7 @@ def test_caches_are_proposed_where_they_exist(home: Home) -> None:
     for name in ("pip", "uv", "pypoetry", "pdm"):
         (home.home / ".cache" / name).mkdir(parents=True)
     found = {each.kind: each.path for p in ("pip's cache", "uv", "poetry", "pdm")
-             for each in home.found(p)}  # fmt: skip
+             for each in home.found(p)}  # fmt: skip  # a line for each would be a page
 
     assert found == {
         f"{kind}-cache": str(home.home / ".cache" / name)

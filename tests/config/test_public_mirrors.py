@@ -161,7 +161,7 @@ url = "https://mirrors.tuna.tsinghua.edu.cn/pypi/web/simple/"
         ('[[locations]]\nname="m"\nkind="simple"\nurl="http://m.example"\nupstream="o"\n'
          '[[locations]]\nname="o"\nkind="simple"\nurl="http://o.example"\n', "o"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a line for each would be a page
 def test_adding_mirrors_does_not_change_which_place_is_the_source(
     resolve_text: Resolve, links: str, source: str
 ) -> None:

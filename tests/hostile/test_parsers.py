@@ -60,7 +60,7 @@ UNITS = (
     b"<template><a>", b"<nobr><a>", b"<p><b>", b"<script>", b"<style><a>", b"<title>", b"<br>",
     b"<base href=x>", b"<meta name='pypi:x' content=y>", b'"', b"'", b"=", b"/", b"a", b" ", b"\n",
     b"&", b"&lt", b"\0", b"\r", b" a", b' a=""', b"#egg=a", b"%25", b"Links for ", b"index of /x ",
-)  # fmt: skip
+)  # fmt: skip  # a line for each would be a page
 
 
 def html_cases() -> Iterator[tuple[str, bytes]]:
@@ -102,13 +102,13 @@ def json_cases() -> Iterator[tuple[str, bytes]]:
         "percent signs": "%25" * 2700, "slashes": "../" * 2700, "fragments": "#&" * 4000,
         "eggs": "x.zip#egg=" + "a." * 4000, "dashes": "-1" * 480 + ".zip",
         "dots": "1." * 480 + ".zip",
-    }.items():  # fmt: skip
+    }.items():  # fmt: skip  # a line for each would be a page
         entries = [{**entry("1.2.4"), "url": f"{n}{url}"} for n in range(BYTES // (len(url) + 200))]
         yield f"addresses of {name}", json.dumps({"files": entries}).encode()
     for name, value in {
         "commas": "!=1.1.*," * 110, "digits": ">=" + "1." * 490, "brackets": "(" * 990,
         "equal signs": "=" * 990, "tildes": "~=1" * 300, "blanks": ">= " * 330,
-    }.items():  # fmt: skip
+    }.items():  # fmt: skip  # a line for each would be a page
         entries = [entry(f"1.{n}.0", **{"requires-python": f"{value}{n}"}) for n in range(700)]
         yield f"specifiers of {name}", json.dumps({"files": entries}).encode()
 

@@ -92,7 +92,7 @@ def test_pdm(home: Home, real_program: Real) -> None:
         ("pypi.more.verify_ssl", "false"),
     ):
         run(home, pdm, "config", key, value, PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring",
-            **offline)  # fmt: skip
+            **offline)  # fmt: skip  # a line for each would be a page
     cache = run(home, pdm, "config", "cache_dir", **offline).strip()
     Path(cache).mkdir(parents=True, exist_ok=True)
     found = {str(each["name"]): each for each in proposed(home)}

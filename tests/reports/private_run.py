@@ -192,4 +192,4 @@ def _private(verdict: Verdict) -> Verdict:
             ),
             Pin(where="canary.lock:9", state=PinState.RANGE, specifier="<1.2.4"),
         ),
-    )  # fmt: skip
+    )  # fmt: skip  # a line for each would be a page

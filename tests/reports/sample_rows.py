@@ -203,4 +203,4 @@ def world_rows() -> tuple[Row, ...]:
             broken=BrokenFacts(listed=None, yanked=None, held=HeldState.UNKNOWN),
             reasons=(reason("unreachable", "Nothing answers there.", "an answer within 30 s",
                             "connection refused"),)),
-    )  # fmt: skip
+    )  # fmt: skip  # a line for each would be a page

@@ -122,7 +122,7 @@ def summary(verdicts: tuple[Verdict, ...], sentence: str, notes: tuple[str, ...]
         unknown=sum(v.broken.listed is None and v.broken.held is HeldState.UNKNOWN
                     for v in verdicts),
         notes=notes,
-    )  # fmt: skip
+    )  # fmt: skip  # a line for each would be a page
 
 
 def incident() -> Incident:

@@ -112,7 +112,7 @@ def safe_prometheus(text: str) -> None:
 
 def safe_nagios(text: str) -> None:
     assert re.fullmatch(r"PROPAGATION [A-Z]+ - [^|\n]* \| locations=\d+ failing=\d+ unknown=\d+\n",
-                        text)  # fmt: skip
+                        text)  # fmt: skip  # a line for each would be a page
     assert len(text) < 2_048
 
 

@@ -121,7 +121,7 @@ def test_hostile_entries_and_strangers_files_do_no_harm(tmp_path: Path) -> None:
     entry = {
         "exit_code": 1, "finished_at": "2026-01-01T00:00:00+00:00", "incident": nasty,
         "project": nasty, "broken": nasty, "fixed": nasty, "sentence": nasty, "counts": nasty,
-    }  # fmt: skip
+    }  # fmt: skip  # a line for each would be a page
     (folder / "a.entry.json").write_text(json.dumps(entry))
     for name, text in {
         "b": "[",
